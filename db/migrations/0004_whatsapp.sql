@@ -1,0 +1,200 @@
+create table whatsapp_accounts (
+  tenant_id uuid not null references tenants (id),
+  id uuid not null,
+  waba_id text not null unique,
+  -- The business portfolio scopes user ids (BSUIDs); until it is known the account does.
+  portfolio_id text,
+  -- Only deliveries signed for this Meta app may touch the account.
+  app_key text not null default '',
+  created_at timestamptz not null default now(),
+  primary key (tenant_id, id)
+);
+
+create table whatsapp_connections (
+  tenant_id uuid not null,
+  id uuid not null,
+  account_id uuid not null,
+  phone_number_id text not null unique,
+  display_phone_number text,
+  state text not null check (state in ('discovered', 'connected', 'disconnected')),
+  access_token bytea,
+  verified_name text,
+  quality text,
+  messaging_limit text,
+  last_seen_at timestamptz,
+  last_error text,
+  created_at timestamptz not null default now(),
+  primary key (tenant_id, id),
+  foreign key (tenant_id, account_id) references whatsapp_accounts (tenant_id, id)
+);
+
+create table whatsapp_contacts (
+  tenant_id uuid not null references tenants (id),
+  id uuid not null,
+  profile_name text,
+  username text,
+  -- Which message the two names come from: the greatest (time, wamid) wins.
+  profile_at timestamptz not null,
+  profile_wa_message_id text collate "C" not null,
+  locale text,
+  opted_out_at timestamptz,
+  -- The latest word about marketing messages, so that an earlier one that arrives late changes nothing.
+  preference_at timestamptz,
+  merged_into_id uuid,
+  created_at timestamptz not null,
+  primary key (tenant_id, id),
+  foreign key (tenant_id, merged_into_id) references whatsapp_contacts (tenant_id, id)
+) with (fillfactor = 70);
+create index whatsapp_contacts_merged on whatsapp_contacts (tenant_id, merged_into_id) where merged_into_id is not null;
+
+-- How a contact is known. A phone has one row for each user id that was seen with it (claimant), because numbers are given to
+-- other people: at Meta's time t it belongs to the claimant with the greatest from_at that is not after t, else to the first.
+create table whatsapp_contact_addresses (
+  tenant_id uuid not null,
+  kind text not null check (kind in ('phone', 'user_id', 'parent_user_id')),
+  scope text not null,
+  value text collate "C" not null,
+  claimant text collate "C" not null default '',
+  contact_id uuid not null,
+  from_at timestamptz not null,
+  until_at timestamptz,
+  primary key (tenant_id, kind, value, scope, claimant),
+  foreign key (tenant_id, contact_id) references whatsapp_contacts (tenant_id, id)
+);
+create index whatsapp_contact_addresses_contact on whatsapp_contact_addresses (tenant_id, contact_id);
+
+create table whatsapp_conversations (
+  tenant_id uuid not null,
+  id uuid not null,
+  connection_id uuid not null,
+  contact_id uuid,
+  group_id text collate "C",
+  group_subject text,
+  last_customer_message_at timestamptz,
+  refused_at timestamptz,
+  free_entry_point_expires_at timestamptz,
+  -- Address of the last inbound message: where a reply goes.
+  reply_phone text,
+  reply_user_id text,
+  last_message_at timestamptz,
+  last_message_wa_message_id text collate "C",
+  last_message_id uuid,
+  -- last_message_at to the hour, for the list's index: within the hour a new message changes no index (HOT).
+  last_message_hour bigint not null default 0,
+  inbound_count bigint not null default 0,
+  outbound_count bigint not null default 0,
+  unread_count bigint not null default 0,
+  state text not null default 'open' check (state in ('open', 'closed')),
+  assignee_id uuid,
+  auto_replied_at timestamptz,
+  merged_into_id uuid,
+  created_at timestamptz not null,
+  primary key (tenant_id, id),
+  unique (tenant_id, connection_id, id),
+  unique (tenant_id, connection_id, contact_id),
+  unique (tenant_id, connection_id, group_id),
+  check ((contact_id is null) <> (group_id is null)),
+  foreign key (tenant_id, connection_id) references whatsapp_connections (tenant_id, id),
+  foreign key (tenant_id, contact_id) references whatsapp_contacts (tenant_id, id),
+  foreign key (tenant_id, merged_into_id) references whatsapp_conversations (tenant_id, id)
+) with (fillfactor = 60);
+create index whatsapp_conversations_list on whatsapp_conversations (tenant_id, last_message_hour desc) where merged_into_id is null;
+create index whatsapp_conversations_contact on whatsapp_conversations (tenant_id, contact_id);
+create index whatsapp_conversations_merged on whatsapp_conversations (tenant_id, merged_into_id) where merged_into_id is not null;
+
+create table whatsapp_messages (
+  tenant_id uuid not null,
+  id uuid not null,
+  connection_id uuid not null,
+  conversation_id uuid not null,
+  wa_message_id text collate "C",
+  direction text not null check (direction in ('inbound', 'outbound')),
+  origin text not null check (origin in ('customer', 'phone', 'api', 'inbox', 'automatic')),
+  type text not null,
+  role text not null check (role in ('message', 'system', 'reaction', 'edit', 'revoke', 'call')),
+  content jsonb not null,
+  -- The update as it came, as JSON text; decides which of two contents for one wamid is kept.
+  raw text collate "C",
+  status text not null check (status in ('received', 'pending', 'unknown', 'accepted', 'sent', 'failed', 'delivered', 'read', 'played', 'cancelled')),
+  -- Meta's time; for what we send, ours until Meta's is known.
+  wa_timestamp timestamptz not null,
+  sender_phone text collate "C",
+  sender_user_id text collate "C",
+  sent_at timestamptz,
+  delivered_at timestamptz,
+  read_at timestamptz,
+  played_at timestamptz,
+  failed_at timestamptz,
+  error_code integer,
+  error_title text,
+  error_details text,
+  pricing jsonb,
+  pricing_at timestamptz,
+  target_wa_message_id text collate "C",
+  is_standby boolean not null default false,
+  callback text,
+  -- Committed before the request to Graph: a crash after it leaves an outcome that nobody knows.
+  dispatching_at timestamptz,
+  created_at timestamptz not null,
+  primary key (tenant_id, id),
+  unique (tenant_id, connection_id, wa_message_id),
+  -- Bound through the conversation to one connection of the same tenant.
+  foreign key (tenant_id, connection_id, conversation_id) references whatsapp_conversations (tenant_id, connection_id, id)
+) with (fillfactor = 85);
+create index whatsapp_messages_thread on whatsapp_messages (tenant_id, conversation_id, wa_timestamp, id);
+create index whatsapp_messages_target on whatsapp_messages (tenant_id, connection_id, target_wa_message_id)
+  where role in ('reaction', 'edit', 'revoke');
+create index whatsapp_messages_outgoing on whatsapp_messages (created_at) where status = 'pending';
+
+-- Every distinct status that Meta reported, also before its message is known. Partitioned by Meta's time, which is part of the key.
+create table whatsapp_message_statuses (
+  tenant_id uuid not null,
+  connection_id uuid not null,
+  wa_message_id text collate "C" not null,
+  status text collate "C" not null,
+  participant text collate "C" not null,
+  at timestamptz not null,
+  error_code integer not null default 0,
+  error_title text,
+  error_details text,
+  pricing jsonb,
+  free_entry_point_expires_at timestamptz,
+  callback text,
+  created_at timestamptz not null,
+  primary key (tenant_id, connection_id, wa_message_id, status, participant, at, error_code),
+  foreign key (tenant_id, connection_id) references whatsapp_connections (tenant_id, id)
+) partition by range (at);
+create table whatsapp_message_statuses_default partition of whatsapp_message_statuses default;
+
+do $$
+declare
+  t text;
+begin
+  foreach t in array array['whatsapp_accounts', 'whatsapp_connections', 'whatsapp_contacts', 'whatsapp_contact_addresses',
+                           'whatsapp_conversations', 'whatsapp_messages', 'whatsapp_message_statuses'] loop
+    execute format('alter table %I enable row level security', t);
+    execute format('alter table %I force row level security', t);
+    execute format('create policy tenant on %I to kesher_app using (tenant_id = current_tenant_id()) with check (tenant_id = current_tenant_id())', t);
+    execute format('create policy ingest on %I to kesher_ingest using (true) with check (true)', t);
+  end loop;
+end
+$$;
+-- Partitions are reached through their parent only: row-level security without a policy shuts the side door.
+alter table whatsapp_message_statuses_default enable row level security;
+alter table whatsapp_message_statuses_default force row level security;
+create policy platform on whatsapp_accounts to kesher_platform using (true) with check (true);
+create policy platform on whatsapp_connections to kesher_platform using (true) with check (true);
+
+grant select on whatsapp_accounts, whatsapp_contact_addresses, whatsapp_message_statuses to kesher_app;
+grant select, update on whatsapp_connections, whatsapp_contacts to kesher_app;
+grant select, insert, update on whatsapp_conversations, whatsapp_messages to kesher_app;
+
+grant select on whatsapp_accounts to kesher_ingest;
+-- Not the access token.
+grant select (tenant_id, id, account_id, phone_number_id, display_phone_number, state, quality, messaging_limit, last_seen_at, last_error, created_at),
+  insert (tenant_id, id, account_id, phone_number_id, display_phone_number, state, last_seen_at),
+  update (display_phone_number, last_seen_at) on whatsapp_connections to kesher_ingest;
+grant select, insert, update on whatsapp_contacts, whatsapp_contact_addresses, whatsapp_conversations, whatsapp_messages to kesher_ingest;
+grant select, insert on whatsapp_message_statuses to kesher_ingest;
+
+grant select, insert, update on whatsapp_accounts, whatsapp_connections to kesher_platform;
