@@ -36,6 +36,11 @@ create table whatsapp_contacts (
   -- Which message the two names come from: the greatest (time, wamid) wins.
   profile_at timestamptz not null,
   profile_wa_message_id text collate "C" not null,
+  -- The same of this contact's own addresses alone; the two above count those of the contacts merged into it, too.
+  own_profile_name text,
+  own_username text,
+  own_profile_at timestamptz not null default to_timestamp(0),
+  own_profile_wa_message_id text collate "C" not null default '',
   locale text,
   opted_out_at timestamptz,
   -- The latest word about marketing messages, so that an earlier one that arrives late changes nothing.
@@ -62,6 +67,44 @@ create table whatsapp_contact_addresses (
   foreign key (tenant_id, contact_id) references whatsapp_contacts (tenant_id, id)
 );
 create index whatsapp_contact_addresses_contact on whatsapp_contact_addresses (tenant_id, contact_id);
+
+-- Two contacts that are certainly one person; with undone_at, two that a person has parted, whose direct ties no longer count.
+create table whatsapp_contact_bonds (
+  tenant_id uuid not null,
+  contact_id uuid not null,
+  other_id uuid not null,
+  undone_at timestamptz,
+  primary key (tenant_id, contact_id, other_id),
+  check (contact_id < other_id),
+  foreign key (tenant_id, contact_id) references whatsapp_contacts (tenant_id, id),
+  foreign key (tenant_id, other_id) references whatsapp_contacts (tenant_id, id)
+);
+create index whatsapp_contact_bonds_other on whatsapp_contact_bonds (tenant_id, other_id);
+
+-- Whoever owned the phone at that time is the same person as the user id, or as whoever owned the other phone at the other time.
+-- Who that was is computed when it is needed, since late updates can change it. Found by the phone, or from the contact.
+create table whatsapp_contact_ties (
+  tenant_id uuid not null,
+  phone text collate "C" not null,
+  at timestamptz not null,
+  other_kind text not null check (other_kind in ('phone', 'user_id')),
+  other_scope text not null,
+  other_value text collate "C" not null,
+  -- Of a phone; a user id has no such time and carries that of the row.
+  other_at timestamptz not null,
+  contact_id uuid not null,
+  primary key (tenant_id, phone, at, other_kind, other_value, other_scope, other_at),
+  foreign key (tenant_id, contact_id) references whatsapp_contacts (tenant_id, id)
+);
+create index whatsapp_contact_ties_contact on whatsapp_contact_ties (tenant_id, contact_id);
+
+-- The owner of the phone until then has another number since.
+create table whatsapp_contact_departures (
+  tenant_id uuid not null references tenants (id),
+  phone text collate "C" not null,
+  at timestamptz not null,
+  primary key (tenant_id, phone, at)
+);
 
 create table whatsapp_conversations (
   tenant_id uuid not null,
@@ -171,6 +214,7 @@ declare
   t text;
 begin
   foreach t in array array['whatsapp_accounts', 'whatsapp_connections', 'whatsapp_contacts', 'whatsapp_contact_addresses',
+                           'whatsapp_contact_bonds', 'whatsapp_contact_ties', 'whatsapp_contact_departures',
                            'whatsapp_conversations', 'whatsapp_messages', 'whatsapp_message_statuses'] loop
     execute format('alter table %I enable row level security', t);
     execute format('alter table %I force row level security', t);
@@ -185,9 +229,14 @@ alter table whatsapp_message_statuses_default force row level security;
 create policy platform on whatsapp_accounts to kesher_platform using (true) with check (true);
 create policy platform on whatsapp_connections to kesher_platform using (true) with check (true);
 
-grant select on whatsapp_accounts, whatsapp_contact_addresses, whatsapp_message_statuses to kesher_app;
-grant select, update on whatsapp_connections, whatsapp_contacts to kesher_app;
+grant select on whatsapp_accounts, whatsapp_message_statuses to kesher_app;
+grant select, update on whatsapp_connections to kesher_app;
+-- A message to a new number makes a contact, and people undo merges.
+grant select, insert, update on whatsapp_contacts, whatsapp_contact_addresses, whatsapp_contact_bonds to kesher_app;
+grant select, insert on whatsapp_contact_ties, whatsapp_contact_departures to kesher_app;
 grant select, insert, update on whatsapp_conversations, whatsapp_messages to kesher_app;
+-- A send takes the place of its own echo.
+grant delete on whatsapp_messages to kesher_app;
 
 grant select on whatsapp_accounts to kesher_ingest;
 -- Not the access token.
@@ -195,6 +244,7 @@ grant select (tenant_id, id, account_id, phone_number_id, display_phone_number, 
   insert (tenant_id, id, account_id, phone_number_id, display_phone_number, state, last_seen_at),
   update (display_phone_number, last_seen_at) on whatsapp_connections to kesher_ingest;
 grant select, insert, update on whatsapp_contacts, whatsapp_contact_addresses, whatsapp_conversations, whatsapp_messages to kesher_ingest;
+grant select, insert on whatsapp_contact_bonds, whatsapp_contact_ties, whatsapp_contact_departures to kesher_ingest;
 grant select, insert on whatsapp_message_statuses to kesher_ingest;
 
 grant select, insert, update on whatsapp_accounts, whatsapp_connections to kesher_platform;

@@ -36,9 +36,12 @@ end
 $$;
 alter table activity_events_default enable row level security;
 alter table activity_events_default force row level security;
-create policy platform on activity_counters for select to kesher_platform using (true);
+-- Set-up changes what a tenant sees (connections), so it appends too.
+create policy platform on activity_events for insert to kesher_platform with check (true);
+create policy platform on activity_counters to kesher_platform using (true) with check (true);
 
 grant select, insert on activity_events to kesher_ingest;
 grant select, insert, update on activity_counters to kesher_app, kesher_ingest;
 grant select, insert on activity_events to kesher_app;
-grant select on activity_counters to kesher_platform;
+grant insert on activity_events to kesher_platform;
+grant select, insert, update on activity_counters to kesher_platform;

@@ -24,19 +24,11 @@ export function clipText(text: string, charsMax: number): string {
  * A key `__proto__` is left out: a later `Object.assign` would turn it into a prototype.
  */
 export function cleanJson(value: unknown, depthMax: number): JsonValue {
-  switch (typeof value) {
-    case "string":
-      return cleanText(value);
-    case "number":
-      return Number.isFinite(value) ? value : null;
-    case "boolean":
-      return value;
-    case "object":
-      if (value === null || depthMax <= 0) return null;
-      return Array.isArray(value) ? value.map((item) => cleanJson(item, depthMax - 1)) : cleanObject(value, depthMax);
-    default:
-      return null;
-  }
+  if (typeof value === "string") return cleanText(value);
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (typeof value === "boolean") return value;
+  if (typeof value !== "object" || value === null || depthMax <= 0) return null;
+  return Array.isArray(value) ? value.map((item) => cleanJson(item, depthMax - 1)) : cleanObject(value, depthMax);
 }
 
 function cleanObject(value: object, depthMax: number): { [key: string]: JsonValue } {

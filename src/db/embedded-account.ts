@@ -10,6 +10,11 @@ export class EmbeddedRefusal extends Error {
   override name = "EmbeddedRefusal";
 }
 
+/** `code` of an error of Node or of its SQLite. */
+export function errorCode(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
 export type Account = { uid: number; gid: number };
 
 /** `nobody` by convention; used where the system has no account `postgres`. */

@@ -7,9 +7,14 @@ import { randomBytes } from "node:crypto";
 import { chmod, cp, lstat, mkdir, readFile, readdir, rename, rm, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
-import { type Account, EmbeddedRefusal, firstBlocked } from "./embedded-account.ts";
+import { Type } from "typebox";
+import { Value } from "typebox/value";
+import { type Account, EmbeddedRefusal, errorCode, firstBlocked } from "./embedded-account.ts";
 
 export type Binaries = { initdb: string; postgres: string; pgCtl: string; libraries: string; version: string; major: number };
+
+const Package = Type.Object({ version: Type.String() });
+const Links = Type.Array(Type.Object({ source: Type.String(), target: Type.String() }));
 
 /** The folder of the platform's package, which holds `native/` and `package.json`. */
 export function locatePackage(): string {
@@ -27,7 +32,7 @@ export function locatePackage(): string {
 
 /** Makes the binaries of `source` runnable by `account`, in place or as a copy in the folder `fallback`. Safe to race. */
 export async function prepareBinaries(source: string, account: Account | null, fallback: string): Promise<Binaries> {
-  const { version } = JSON.parse(await readFile(join(source, "package.json"), "utf8")) as { version: string };
+  const { version } = Value.Parse(Package, JSON.parse(await readFile(join(source, "package.json"), "utf8")));
   if ((await isOpen(source, account)) && (await linkLibraries(source))) return describe(source, version);
   const copy = join(fallback, `postgres-binaries-${version}`);
   if (!(await exists(copy))) await copyBinaries(source, copy);
@@ -57,13 +62,13 @@ async function isOpen(source: string, account: Account | null): Promise<boolean>
 /** Makes the links that the package lists; false where the folder may not be written. */
 async function linkLibraries(directory: string): Promise<boolean> {
   const listed = await readFile(join(directory, "native", "pg-symlinks.json"), "utf8").catch(() => "[]");
-  for (const { source, target } of JSON.parse(listed) as { source: string; target: string }[]) {
+  for (const { source, target } of Value.Parse(Links, JSON.parse(listed))) {
     const link = join(directory, target);
     if (await exists(link)) continue;
     try {
       await symlink(relative(dirname(link), join(directory, source)), link);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       if (code === "EACCES" || code === "EROFS" || code === "EPERM") return false;
       if (code !== "EEXIST") throw error;
     }
@@ -77,8 +82,7 @@ async function copyBinaries(source: string, copy: string): Promise<void> {
   try {
     await mkdir(partial);
     await cp(join(source, "package.json"), join(partial, "package.json"));
-    const needed = (path: string): boolean => !path.endsWith(".a") && !path.endsWith("pgxs");
-    await cp(join(source, "native"), join(partial, "native"), { recursive: true, verbatimSymlinks: true, filter: needed });
+    await cp(join(source, "native"), join(partial, "native"), { recursive: true, verbatimSymlinks: true, filter: isNeeded });
     await linkLibraries(partial);
     await openToAll(partial);
     await rename(partial, copy);
@@ -86,6 +90,11 @@ async function copyBinaries(source: string, copy: string): Promise<void> {
     await rm(partial, { recursive: true, force: true });
     if (!(await exists(copy))) throw error;
   }
+}
+
+/** What only builds of extensions need stays behind. */
+function isNeeded(path: string): boolean {
+  return !path.endsWith(".a") && !path.endsWith("pgxs");
 }
 
 async function openToAll(directory: string): Promise<void> {

@@ -30,7 +30,7 @@ async function take(file: string, { onProgress, signal }: LockWait): Promise<Dat
       lock.exec("begin exclusive");
       return lock;
     } catch (error) {
-      if ((error as { errcode?: number }).errcode !== busy || performance.now() > until) {
+      if (!(error instanceof Error && "errcode" in error && error.errcode === busy) || performance.now() > until) {
         lock.close();
         throw new EmbeddedRefusal(`The lock ${file} of the embedded database could not be taken.`, { cause: error });
       }

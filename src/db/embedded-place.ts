@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { chown, lstat, mkdir, open, readlink, realpath, rename, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { limits } from "../limits.ts";
 import { type Account, EmbeddedRefusal, assertOwned, firstBlocked, serverAccount } from "./embedded-account.ts";
 import { type Binaries, exists, locatePackage, prepareBinaries } from "./embedded-binaries.ts";
@@ -38,8 +38,8 @@ export const socketPort = 5_432;
 export async function preparePlace(options: PlaceOptions): Promise<Place> {
   const dataDir = resolve(options.dataDir);
   await makeFolder(dataDir);
-  const { home, account } = await chooseHome(dataDir, options.dataDirIsDefault ?? false);
-  const cluster = join(home, "postgres");
+  const { home, name, account } = await chooseHome(dataDir, options.dataDirIsDefault ?? false);
+  const cluster = join(home, name);
   await assertOwned(cluster);
   const binaries = await prepareBinaries(locatePackage(), account, account === null ? home : systemDir);
   const place: Place = {
@@ -66,7 +66,7 @@ export async function linkHome(dataDir: string, place: Place): Promise<void> {
   });
 }
 
-async function chooseHome(dataDir: string, isDefault: boolean): Promise<{ home: string; account: Account | null }> {
+async function chooseHome(dataDir: string, isDefault: boolean): Promise<{ home: string; name: string; account: Account | null }> {
   const link = join(dataDir, "postgres");
   const found = await lstat(link).catch(() => null);
   if (found?.isSymbolicLink()) {
@@ -76,21 +76,24 @@ async function chooseHome(dataDir: string, isDefault: boolean): Promise<{ home: 
         `The database of ${dataDir} was in ${target}, which is gone. Bring that folder back, restore a backup, or remove the link ${link} to start empty.`,
       );
     }
-    return { home: await realpath(dirname(target)), account: await serverAccount(target) };
+    return { home: await realpath(dirname(target)), name: basename(target), account: await serverAccount(target) };
   }
   const account = await serverAccount(link);
   const blocked = await firstBlocked(dataDir, account);
-  if (blocked === null || account === null) return { home: await realpath(dataDir), account };
+  if (blocked === null || account === null) return { home: await realpath(dataDir), name: "postgres", account };
   if (found !== null || !isDefault) {
     throw new EmbeddedRefusal(
       `PostgreSQL must not run as root, so it runs as user ${account.uid}, who may not enter ${blocked}, which is above the data in ${dataDir}. ` +
         `Allow that with "chmod o+x ${blocked}", set DATA_DIR to a folder such as ${systemDir}, or start as a user other than root.`,
     );
   }
-  const name = createHash("sha256").update(await realpath(dataDir)).digest("hex").slice(0, 12);
-  const home = join(systemDir, `data-${name}`);
+  const key = createHash("sha256")
+    .update(await realpath(dataDir))
+    .digest("hex")
+    .slice(0, 12);
+  const home = join(systemDir, `data-${key}`);
   await makeFolder(home);
-  return { home, account };
+  return { home, name: "postgres", account };
 }
 
 async function makeFolder(directory: string): Promise<void> {
@@ -103,19 +106,24 @@ async function makeFolder(directory: string): Promise<void> {
 
 /** A folder for the socket that only the server's account (and root) may enter: that is the server's whole authentication. */
 async function makeSocketDir(home: string, account: Account | null): Promise<string> {
-  const fits = (directory: string): boolean => Buffer.byteLength(`${directory}/.s.PGSQL.${socketPort}`) <= limits.socketPathBytesMax;
   const name = `kesher-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`;
-  const directory = [join(home, "socket"), join(tmpdir(), name), join("/tmp", name)].find(fits) ?? join("/tmp", name);
+  const directory = [join(home, "socket"), join(tmpdir(), name), join("/tmp", name)].find(fitsSocket) ?? join("/tmp", name);
   await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
   const made = await lstat(directory);
   const us = process.getuid?.() ?? 0;
   if (!made.isDirectory() || (made.uid !== us && made.uid !== account?.uid) || (made.mode & 0o077) !== 0) {
-    throw new EmbeddedRefusal(`${directory} is needed for the database's socket, but it is not a private folder of this program. Remove it.`);
+    throw new EmbeddedRefusal(
+      `${directory} is needed for the database's socket, but it is not a private folder of this program. Remove it.`,
+    );
   }
   if (account !== null && made.uid !== account.uid) await chown(directory, account.uid, account.gid);
   return realpath(directory);
+}
+
+function fitsSocket(directory: string): boolean {
+  return Buffer.byteLength(`${directory}/.s.PGSQL.${socketPort}`) <= limits.socketPathBytesMax;
 }
 
 async function touch(file: string, account: Account | null): Promise<void> {

@@ -4,11 +4,12 @@
  * process, so nothing is signalled before the operating system has proved that it is the server of exactly this folder.
  */
 import { execFile } from "node:child_process";
-import { readFile, readdir, readlink, realpath } from "node:fs/promises";
+import { readFile, readdir, readlink, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { limits } from "../limits.ts";
+import { type Account, errorCode } from "./embedded-account.ts";
 
 const run = promisify(execFile);
 
@@ -26,12 +27,13 @@ export async function readPidFile(cluster: string): Promise<PidFile | null> {
   return { pid: Number(pid), port: Number(port ?? 0), socketDir: socketDir ?? "", status: known };
 }
 
-/** Proves that `pid` is the postmaster of `cluster`. A zombie, a stranger and nobody are all `other`. */
+/** Proves whether `pid` is the postmaster of `cluster`. Zombies, strangers and nobody are `other`. */
 export async function identify(pid: number, cluster: string): Promise<Identity> {
   if (process.platform === "linux") {
-    const [program, ...rest] = await readCommand(pid);
-    if (program === undefined || basename(program) !== "postgres" || !rest.includes("-D")) return "other";
-    return (await worksIn(pid, cluster)) ? "ours" : "other";
+    const seen = await look(pid, cluster);
+    if (seen !== "hidden") return seen;
+    const folder = await readFolderAs(await stat(cluster), pid);
+    return folder === "" || folder === (await realFolder(cluster)) ? "ours" : "other";
   }
   if (!isAlive(pid)) return "other";
   if (process.platform === "win32") return "unproven";
@@ -39,8 +41,21 @@ export async function identify(pid: number, cluster: string): Promise<Identity> 
   return stdout.includes(`postgres -D ${cluster}`) ? "ours" : "other";
 }
 
+/** For a pid that was proven ours: cheap enough to be asked all the time. */
 export async function isGone(pid: number, cluster: string): Promise<boolean> {
-  return process.platform === "linux" ? (await identify(pid, cluster)) !== "ours" : !isAlive(pid);
+  return process.platform === "linux" ? (await look(pid, cluster)) === "other" : !isAlive(pid);
+}
+
+/**
+ * By the folder that it works in. The kernel hides that of other users' processes from root without CAP_SYS_PTRACE (most containers):
+ * `hidden` then means that its owner and the folder that it was started with are right.
+ */
+async function look(pid: number, cluster: string): Promise<"ours" | "other" | "hidden"> {
+  const [program, ...rest] = await readCommand(pid);
+  if (program === undefined || basename(program) !== "postgres" || !rest.includes("-D")) return "other";
+  const folder = await readFolder(pid);
+  if (folder !== "hidden") return folder === (await realFolder(cluster)) ? "ours" : "other";
+  return rest[rest.indexOf("-D") + 1] === cluster && (await hasSameOwner(`/proc/${pid}`, cluster)) ? "hidden" : "other";
 }
 
 /**
@@ -69,15 +84,18 @@ export async function shutdown(cluster: string, pid: number): Promise<"gone" | "
  * Ends what a killed postmaster left: a backend in a long computation notices only at its end, and holds the shared memory until then,
  * which keeps a new server from starting. Call only when the cluster has no postmaster. Answers how many were ended.
  */
-export async function endOrphans(cluster: string): Promise<number> {
+export async function endOrphans(cluster: string, account: Account | null): Promise<number> {
   if (process.platform !== "linux") return 0;
+  const real = await realFolder(cluster);
   let ended = 0;
   for (const entry of await readdir("/proc")) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     const [title] = await readCommand(pid);
-    if (title === undefined || !title.startsWith("postgres: ") || !(await worksIn(pid, cluster))) continue;
-    if (deliver("SIGKILL", pid)) ended += 1;
+    if (title === undefined || !title.startsWith("postgres: ")) continue;
+    const seen = await readFolder(pid);
+    const folder = seen === "hidden" && account !== null ? await readFolderAs(account, pid) : seen;
+    if (folder === real && deliver("SIGKILL", pid)) ended += 1;
   }
   return ended;
 }
@@ -111,8 +129,22 @@ async function readCommand(pid: number): Promise<string[]> {
   return text.split("\0").filter((part) => part !== "");
 }
 
-/** Every PostgreSQL process works in its data folder. */
-async function worksIn(pid: number, cluster: string): Promise<boolean> {
-  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => null);
-  return folder !== null && folder === (await realpath(cluster).catch(() => cluster));
+/** Every PostgreSQL process works in its data folder. Null: no such process, or a zombie. */
+async function readFolder(pid: number): Promise<string | null> {
+  return readlink(`/proc/${pid}/cwd`).catch((error: unknown) => (errorCode(error) === "EACCES" ? "hidden" : null));
+}
+
+/** A process of the same account may look where root without CAP_SYS_PTRACE may not. Empty where there is no `readlink`. */
+async function readFolderAs({ uid, gid }: Account, pid: number): Promise<string> {
+  const { stdout } = await run("readlink", [`/proc/${pid}/cwd`], { uid, gid, cwd: "/" }).catch(() => ({ stdout: "" }));
+  return stdout.trim();
+}
+
+async function realFolder(cluster: string): Promise<string> {
+  return realpath(cluster).catch(() => cluster);
+}
+
+async function hasSameOwner(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([stat(one).catch(() => null), stat(other).catch(() => null)]);
+  return a !== null && b !== null && a.uid === b.uid;
 }

@@ -23,6 +23,9 @@ export type PoolOptions = {
   onError: (error: Error) => void;
 };
 
+/** The database could not be reached or did not answer: nothing is known about what it did. */
+export class LinkError extends Error {}
+
 export type Db = { readonly pool: pg.Pool; query<Row>(statement: Statement<Row>, values?: readonly Value[]): Promise<Row[]> };
 
 export function openPool(server: Server, options: PoolOptions): Db {
@@ -61,8 +64,8 @@ export function openPool(server: Server, options: PoolOptions): Db {
   return {
     pool,
     async query<Row>(statement: Statement<Row>, values: readonly Value[] = []): Promise<Row[]> {
-      const client = await pool.connect();
-      let broken: Error | boolean = false;
+      const client = await connect(pool);
+      let broken = false;
       try {
         return await runStatement(client, statement, values);
       } catch (error) {
@@ -76,9 +79,21 @@ export function openPool(server: Server, options: PoolOptions): Db {
 }
 
 export async function runStatement<Row>(client: pg.PoolClient, statement: Statement<Row>, values: readonly Value[]): Promise<Row[]> {
-  const result = await client.query({ name: statement.name, text: statement.text, values: [...values] });
-  // The test over all registered statements checks that these columns are what Row says.
-  return result.rows as Row[];
+  try {
+    const result = await client.query({ name: statement.name, text: statement.text, values: [...values] });
+    // The test over all registered statements checks that these columns are what Row says.
+    return result.rows as Row[];
+  } catch (error) {
+    throw isLinkError(error) ? new LinkError(`No answer to ${statement.name}`, { cause: error }) : error;
+  }
+}
+
+export async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw isLinkError(error) ? new LinkError("No session with the database", { cause: error }) : error;
+  }
 }
 
 /** An error that did not come from the server leaves the session in a state that nobody knows. */

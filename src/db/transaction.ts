@@ -4,7 +4,7 @@
  */
 import type pg from "pg";
 import type { TenantScope } from "../core/scope.ts";
-import { isLinkError, runStatement, type Db } from "./pool.ts";
+import { connect, isLinkError, LinkError, runStatement, type Db } from "./pool.ts";
 import { statement, type Statement, type Value } from "./statement.ts";
 
 declare const made: unique symbol;
@@ -21,10 +21,10 @@ export class CommitError extends Error {}
 const setTenant = statement("transaction.set_tenant", `select set_config('app.tenant_id', $1, true)`, { set_config: "text" });
 
 export async function transaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const client = await db.pool.connect();
+  const client = await connect(db.pool);
   let broken = false;
   try {
-    await client.query("begin");
+    await act(client, "begin");
     const result = await work(txOf(client));
     await commit(client);
     return result;
@@ -46,10 +46,18 @@ export async function tenantTransaction<T>(db: Db, scope: TenantScope, work: (tx
 
 /** A time-out must not cut a COMMIT off: its outcome would be unknown. */
 async function commit(client: pg.PoolClient): Promise<void> {
-  const results: unknown = await client.query("set local statement_timeout = 0; commit");
+  const results = await act(client, "set local statement_timeout = 0; commit");
   const last: unknown = Array.isArray(results) ? results.at(-1) : results;
   const command = typeof last === "object" && last !== null && "command" in last ? last.command : undefined;
   if (command !== "COMMIT") throw new CommitError(`COMMIT answered ${String(command)}`);
+}
+
+async function act(client: pg.PoolClient, text: string): Promise<unknown> {
+  try {
+    return await client.query(text);
+  } catch (error) {
+    throw isLinkError(error) ? new LinkError(`No answer to ${text}`, { cause: error }) : error;
+  }
 }
 
 async function rolledBack(client: pg.PoolClient): Promise<boolean> {
@@ -67,13 +75,13 @@ function txOf(client: pg.PoolClient): Tx {
       return runStatement(client, wanted, values);
     },
     async savepoint<T>(work: () => Promise<T>): Promise<T> {
-      await client.query("savepoint attempt");
+      await act(client, "savepoint attempt");
       try {
         const result = await work();
-        await client.query("release savepoint attempt");
+        await act(client, "release savepoint attempt");
         return result;
       } catch (error) {
-        if (!isLinkError(error)) await client.query("rollback to savepoint attempt");
+        if (!isLinkError(error)) await act(client, "rollback to savepoint attempt");
         throw error;
       }
     },

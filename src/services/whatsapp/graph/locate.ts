@@ -20,7 +20,7 @@ export function parseBody(bytes: Uint8Array): { ok: true; body: unknown } | { ok
 }
 
 /**
- * All updates of all changes of all entries, in the order of the body; never empty. A change without a known element is one update
+ * All updates of all changes of all entries, list by list; never empty. A change without a known element is one update
  * itself, and so is a body without changes.
  */
 export function locateUpdates(body: unknown): LocatedUpdate[] {
@@ -36,10 +36,18 @@ export function locateUpdates(body: unknown): LocatedUpdate[] {
 }
 
 /** What all elements of one list have in common. */
-type Place = Pick<LocatedUpdate, "standby" | "field" | "wabaId" | "phoneNumberId" | "displayPhoneNumber" | "contacts">;
+type Place = Pick<LocatedUpdate, "standby" | "field" | "wabaId" | "phoneNumberId" | "displayPhoneNumber" | "contacts" | "alone">;
 type Source = LocatedUpdate["source"];
 
-const nowhere: Place = { standby: false, field: "", wabaId: null, phoneNumberId: null, displayPhoneNumber: null, contacts: [] };
+const nowhere: Place = {
+  standby: false,
+  field: "",
+  wabaId: null,
+  phoneNumberId: null,
+  displayPhoneNumber: null,
+  contacts: [],
+  alone: true,
+};
 
 const lanes: Record<Source, Lane> = {
   message: "whatsapp-messages",
@@ -77,7 +85,14 @@ function placeOf(holder: Wire, value: Wire, known: Pick<Place, "field" | "wabaId
     displayPhoneNumber:
       readPhone(metadata?.["display_phone_number"]) ?? readPhone(value["display_phone_number"]) ?? readPhone(value["phone_number"]),
     contacts: contacts.length > 0 ? contacts : readList(value["contacts"]),
+    alone: countPeople(holder) <= 1,
   };
+}
+
+/** Elements that a contact beside them may belong to. */
+function countPeople(holder: Wire): number {
+  const written = readList(holder["messages"]).length + readList(holder["message_echoes"]).length + readList(holder["calls"]).length;
+  return written + readList(holder["statuses"]).length + readList(holder["user_preferences"]).length;
 }
 
 function locateLists(found: LocatedUpdate[], holder: Wire, place: Place): void {
@@ -87,7 +102,8 @@ function locateLists(found: LocatedUpdate[], holder: Wire, place: Place): void {
   append(found, place, "echo", holder["message_echoes"]);
   append(found, place, "call", holder["calls"]);
   append(found, place, "preference", holder["user_preferences"]);
-  const countsErrors = place.standby || place.field === "messages" || (place.field === "" && looksLikeMessages(holder, found.length > before));
+  const countsErrors =
+    place.standby || place.field === "messages" || (place.field === "" && looksLikeMessages(holder, found.length > before));
   if (countsErrors) append(found, place, "error", holder["errors"]);
 }
 
@@ -97,8 +113,7 @@ function looksLikeMessages(holder: Wire, hasElements: boolean): boolean {
 }
 
 function append(found: LocatedUpdate[], place: Place, listed: Source, list: unknown): void {
-  const elements = readList(list);
-  for (const element of elements) {
+  for (const element of readList(list)) {
     const source = listed === "status" && isOfCall(place, element) ? "call_status" : listed;
     // The one literal, so that all located updates share a hidden class.
     found.push({
@@ -111,7 +126,7 @@ function append(found: LocatedUpdate[], place: Place, listed: Source, list: unkn
       phoneNumberId: place.phoneNumberId,
       displayPhoneNumber: place.displayPhoneNumber,
       contacts: place.contacts,
-      alone: elements.length === 1,
+      alone: place.alone,
       element,
     });
   }

@@ -23,7 +23,7 @@ export type LocatedUpdate = {
   displayPhoneNumber: string | null;
   /** `contacts` of the surrounding value, as they came. */
   contacts: readonly unknown[];
-  /** Whether its list held no other element. Only then may a sole contact without a shared id be the sender. */
+  /** Whether the value held no other element. Only then may a sole contact that shares no id with it be its sender. */
   alone: boolean;
   /** The element as `JSON.parse` gave it. */
   element: unknown;

@@ -10,8 +10,12 @@ export type Wire = { readonly [key: string]: unknown };
 const nothing: readonly unknown[] = [];
 
 export function readRecord(value: unknown): Wire | null {
-  // The check leaves exactly the plain objects that JSON.parse makes.
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Wire) : null;
+  return isRecord(value) ? value : null;
+}
+
+/** The check leaves exactly the plain objects that JSON.parse makes. */
+function isRecord(value: unknown): value is Wire {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The list, or an empty one. */

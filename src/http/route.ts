@@ -1,0 +1,52 @@
+/** What the files with routes share. */
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from "fastify";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Type } from "typebox";
+import { Problem } from "../contract/problem.ts";
+import { Rejection } from "../core/rejection.ts";
+import type { SecretContext } from "../core/secret-box.ts";
+import type { Db } from "../db/pool.ts";
+import type { ActivityHub } from "../services/activity/hub.ts";
+import type { VerifyConnection } from "../services/whatsapp/connections.ts";
+import type { Principal } from "./authenticate.ts";
+
+export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+export type RouteDeps = {
+  /** Role kesher_app: one tenant at a time. */
+  app: Db;
+  /** Role kesher_platform: the operator's scope. */
+  platform: Db;
+  hub: ActivityHub;
+  seal: (context: SecretContext, plain: string) => Buffer;
+  verifyConnection: VerifyConnection | null;
+  /** A key was revoked. */
+  forgetKeys: () => void;
+  /** Something was put into the queue. */
+  wakeWorkers: () => void;
+  nowMs: () => number;
+};
+
+declare module "fastify" {
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+/** Set by the hook of the API's routes, before any handler runs. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === null) throw new Rejection("unauthorized", 401, "A valid key is needed");
+  return request.principal;
+}
+
+/** Every route of the API may answer with these. */
+export const problemResponses = {
+  400: Problem,
+  401: Problem,
+  403: Problem,
+  404: Problem,
+  503: Problem,
+} as const;
+
+export const NoContent = Type.Null({ description: "Done" });

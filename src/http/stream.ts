@@ -1,0 +1,129 @@
+/**
+ * Writes streams of server-sent events. Bounded in number; each reader has its own back-pressure: a reader that takes nothing for
+ * `limits.streamDrainMsMax` is let go and resumes from its cursor. A stream ends soon after its key does. On a stop all streams
+ * end with a hint when to come back.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ActivityEvent } from "../contract/activity.ts";
+import { Rejection } from "../core/rejection.ts";
+import type { TenantScope } from "../core/scope.ts";
+import type { Db } from "../db/pool.ts";
+import { limits } from "../limits.ts";
+import type { ActivityHub } from "../services/activity/hub.ts";
+import { tail } from "../services/activity/tail.ts";
+
+export type Opening = {
+  request: IncomingMessage;
+  response: ServerResponse;
+  scope: TenantScope;
+  afterSeq: number;
+  isStillValid: () => Promise<boolean>;
+};
+
+export type Streams = {
+  /** Why one more stream of this tenant cannot be opened now. */
+  refusal(tenantId: string): Rejection | null;
+  /** Takes the response over. */
+  open(opening: Opening): void;
+  count(): number;
+  /** Ends all; resolves when they are ended. */
+  close(): Promise<void>;
+};
+
+export type StreamsOptions = { app: Db; hub: ActivityHub; onError: (error: unknown) => void };
+
+export function createStreams(options: StreamsOptions): Streams {
+  const running = new Map<Promise<void>, { tenantId: string; abort: AbortController }>();
+  let isClosing = false;
+
+  async function run(opening: Opening, abort: AbortController): Promise<void> {
+    const { response } = opening;
+    response.once("close", () => abort.abort());
+    response.on("error", () => abort.abort());
+    const authorize = setInterval(() => void endIfInvalid(opening, abort), limits.streamAuthorizeMs);
+    try {
+      writeHead(opening);
+      for await (const events of tail(options, opening.scope, opening.afterSeq, abort.signal)) {
+        const text = events.length === 0 ? ": still here\n\n" : events.map(frame).join("");
+        if (!response.write(text)) await drained(response, abort);
+        if (abort.signal.aborted) break;
+      }
+    } catch (error) {
+      // The database was away, for example: the reader comes back by itself and loses nothing.
+      if (!abort.signal.aborted) options.onError(error);
+    } finally {
+      clearInterval(authorize);
+      if (!response.destroyed) response.end(`retry: ${limits.streamRetryMs}\n\n`);
+    }
+  }
+
+  return {
+    refusal(tenantId) {
+      if (isClosing) return new Rejection("unavailable", 503, "The program is about to stop");
+      if (running.size >= limits.streamsMax) return new Rejection("unavailable", 503, "Too many streams are open");
+      const own = [...running.values()].filter((stream) => stream.tenantId === tenantId).length;
+      return own >= limits.streamsPerTenantMax ? new Rejection("too_many", 429, "Too many streams are open for this tenant") : null;
+    },
+    open(opening) {
+      const abort = new AbortController();
+      const done = run(opening, abort).finally(() => running.delete(done));
+      running.set(done, { tenantId: opening.scope.tenantId, abort });
+    },
+    count: () => running.size,
+    async close() {
+      isClosing = true;
+      for (const { abort } of running.values()) abort.abort();
+      await Promise.all(running.keys());
+    },
+  };
+}
+
+function writeHead({ response, afterSeq }: Opening): void {
+  response.writeHead(200, {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    // Proxies of the nginx family would otherwise hold events back.
+    "x-accel-buffering": "no",
+  });
+  response.write(`: after ${afterSeq}\nretry: ${limits.streamRetryMs}\n\n`);
+}
+
+/** A failure to ask ends nothing: the next look will tell. */
+async function endIfInvalid(opening: Opening, abort: AbortController): Promise<void> {
+  try {
+    if (!(await opening.isStillValid())) abort.abort();
+  } catch {
+    return;
+  }
+}
+
+async function drained(response: ServerResponse, abort: AbortController): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      response.off("drain", done);
+      abort.signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      abort.abort();
+      response.destroy();
+    }, limits.streamDrainMsMax);
+    response.once("drain", done);
+    abort.signal.addEventListener("abort", done, { once: true });
+    if (abort.signal.aborted) done();
+  });
+}
+
+/** An event goes to all subscribers of its tenant: its text is made once. */
+const frames = new WeakMap<ActivityEvent, string>();
+
+function frame(event: ActivityEvent): string {
+  const known = frames.get(event);
+  if (known !== undefined) return known;
+  // A line break in the type would begin a new field; JSON has none.
+  const text = `id: ${event.seq}\nevent: ${event.type.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`;
+  frames.set(event, text);
+  return text;
+}

@@ -1,0 +1,54 @@
+/** The program: environment → config → parts → run. The only file that reads the environment and ends the process. */
+import { startProgram, type Program } from "./compose.ts";
+import { ConfigError, helpText, readConfig } from "./config.ts";
+import { EmbeddedRefusal } from "./db/embedded-account.ts";
+import { DatabaseRefusal } from "./db/open.ts";
+import { limits } from "./limits.ts";
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const starting = new AbortController();
+let program: Program | null = null;
+let isStopping = false;
+
+async function main(): Promise<void> {
+  if (process.argv.includes("--help") || process.argv.includes("-h")) {
+    say(helpText());
+    return;
+  }
+  process.on("SIGTERM", () => void stop("SIGTERM"));
+  process.on("SIGINT", () => void stop("SIGINT"));
+  program = await startProgram(readConfig(process.env), { progress: say }, starting.signal);
+  if (starting.signal.aborted) {
+    await program.stop("stopped while starting");
+    return;
+  }
+  say(`Kesher listens on ${program.address}`);
+  if (program.signInLink !== null) {
+    say("This is the sandbox: a demo tenant and a stand-in for Meta. Nothing leaves this machine.");
+    say(`Open this link once to sign in: ${program.signInLink}`);
+    say("To connect the real Meta, set META_APP_ID, META_APP_SECRET, META_VERIFY_TOKEN and ENCRYPTION_KEYS (see --help).");
+  }
+}
+
+/** A second signal does not wait. */
+async function stop(why: string): Promise<void> {
+  if (isStopping) process.exit(1);
+  isStopping = true;
+  // Whatever hangs must not keep the process for more than its 10 s.
+  setTimeout(() => process.exit(1), limits.stopMsMax).unref();
+  starting.abort();
+  await program?.stop(why);
+  process.exit(0);
+}
+
+main().catch((error: unknown) => {
+  if (starting.signal.aborted) process.exit(0);
+  const isRefusal = error instanceof ConfigError || error instanceof EmbeddedRefusal || error instanceof DatabaseRefusal;
+  process.stderr.write(
+    isRefusal
+      ? `${error.message}\n`
+      : `Kesher could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  if (error instanceof Error && error.cause instanceof Error && !isRefusal) process.stderr.write(`Because: ${error.cause.message}\n`);
+  process.exit(1);
+});

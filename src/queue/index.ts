@@ -1,0 +1,107 @@
+/**
+ * The queues' public face. Queue `webhooks` is a transactional inbox (`pending.ts`): the path in enqueues in the transaction
+ * that makes a webhook durable, and a worker's claim, its effects and its results commit together or not at all.
+ */
+import type { Db } from "../db/pool.ts";
+import type { Failpoint } from "../failpoint.ts";
+import type { Lane } from "../services/whatsapp/graph/updates.ts";
+import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
+import { runBatch, type Apply, type BatchResult } from "./batch.ts";
+import { Loop } from "./loop.ts";
+import { runAutoReplies, type AutoReplyOptions } from "./workers/auto-reply.worker.ts";
+import { applyAccountEvents } from "./workers/whatsapp-account.worker.ts";
+import { applyMessages } from "./workers/whatsapp-message.worker.ts";
+import { applyStatuses } from "./workers/whatsapp-status.worker.ts";
+
+export { applyAccountEvents, applyMessages, applyStatuses, runAutoReplies };
+export { runBatch, type BatchOptions, type BatchResult } from "./batch.ts";
+export { backlog } from "./pending.ts";
+
+/** Job names of the queue `webhooks`. */
+export const lanes = ["whatsapp-messages", "whatsapp-statuses", "whatsapp-account"] as const satisfies readonly Lane[];
+
+/** Which worker applies which jobs. */
+export const workers: Readonly<Record<Lane, Apply>> = {
+  "whatsapp-messages": applyMessages,
+  "whatsapp-statuses": applyStatuses,
+  "whatsapp-account": applyAccountEvents,
+};
+
+export type WorkersOptions = {
+  /** Role kesher_ingest, a session for each lane. */
+  ingest: Db;
+  cache: DeliveryCache | null;
+  nowMs: () => number;
+  random: () => number;
+  failpoint: Failpoint;
+  autoReplies: AutoReplyOptions;
+  /** After each commit: tenants with new activity. */
+  onActivity: (tenantIds: readonly string[]) => void;
+  onBatch: (lane: Lane, result: BatchResult, ms: number) => void;
+  onError: (kind: string, error: unknown, attempt: number, waitMs: number) => void;
+};
+
+export type Workers = {
+  /** New work was committed by this node for these lanes. */
+  wake(lanes: Iterable<Lane>): void;
+  /** Something outside of this node's own path in has put work into the queue. */
+  wakeAll(): void;
+  stop(): Promise<void>;
+};
+
+/** Starts one loop per lane and one for the automatic replies. They run until `stopWorkers`. */
+export function startWorkers(options: WorkersOptions): Workers {
+  const startedAtMs = options.nowMs();
+  const replies = new Loop({
+    runOnce: async () => {
+      const { taken, tenantIds } = await runAutoReplies(options.autoReplies);
+      options.onActivity(tenantIds);
+      return taken > 0;
+    },
+    onError: (error, attempt, waitMs) => options.onError("auto-reply", error, attempt, waitMs),
+    random: options.random,
+  });
+  const loops = new Map<Lane, Loop>(
+    lanes.map((lane) => [
+      lane,
+      new Loop({
+        runOnce: async () => {
+          const began = performance.now();
+          const result = await runBatch({
+            db: options.ingest,
+            lane,
+            apply: workers[lane],
+            cache: options.cache,
+            nowMs: options.nowMs,
+            startedAtMs,
+            failpoint: options.failpoint,
+          });
+          if (result.rows === 0) return false;
+          options.onActivity(result.tenantIds);
+          options.onBatch(lane, result, performance.now() - began);
+          if (result.tenantIds.length > 0 && lane === "whatsapp-messages") replies.wake();
+          return true;
+        },
+        onError: (error, attempt, waitMs) => options.onError(lane, error, attempt, waitMs),
+        random: options.random,
+      }),
+    ]),
+  );
+  for (const loop of [...loops.values(), replies]) loop.start();
+  return {
+    wake(wanted) {
+      for (const lane of wanted) loops.get(lane)?.wake();
+    },
+    wakeAll() {
+      for (const loop of loops.values()) loop.wake();
+    },
+    async stop() {
+      await Promise.all([...loops.values(), replies].map((loop) => loop.stop()));
+    },
+  };
+}
+
+/** Ends when the running batches have ended. */
+export async function stopWorkers(running: Workers): Promise<void> {
+  await running.stop();
+}

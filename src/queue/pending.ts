@@ -1,0 +1,128 @@
+/**
+ * Rows of `webhook_pending`, the queue `webhooks`. A claim is a delete inside the transaction that applies the work: when
+ * that transaction dies, for whatever reason, the work is simply there again. No lease, no clean-up.
+ */
+import type { Lane } from "../services/whatsapp/graph/updates.ts";
+import { bigints, bools, ints, texts, uuids } from "../db/arrays.ts";
+import { statement, time, type RowOf } from "../db/statement.ts";
+import type { Db } from "../db/pool.ts";
+import type { Tx } from "../db/transaction.ts";
+
+const pendingRow = {
+  id: "bigint",
+  account: "text",
+  deliveryIds: "uuids",
+  updates: "int",
+  attempts: "int",
+  updateIndex: "int?",
+  parkedId: "uuid?",
+  isReplay: "bool",
+  isSuspicious: "bool",
+} as const;
+export type PendingRow = RowOf<typeof pendingRow>;
+
+const columns = `id, account, delivery_ids as "deliveryIds", updates, attempts, update_index as "updateIndex", parked_id as "parkedId", is_replay as "isReplay"`;
+
+/**
+ * Oldest first and fair: every account that waits gets the same share of the rows, so the cap binds only while others wait.
+ * `waiting` steps through the index from account to account. If one of the rows is suspicious (it may have ended a process),
+ * nothing is deleted: the caller counts an attempt first.
+ */
+const claim = statement(
+  "pending.claim",
+  `with recursive waiting (account, ordinal) as (
+     (select account, 1 from webhook_pending where kind = $1 order by account limit 1)
+     union all
+     select (select p.account from webhook_pending p where p.kind = $1 and p.account > w.account order by p.account limit 1), w.ordinal + 1
+     from waiting w where w.account is not null and w.ordinal < $2
+   ), locked as materialized (
+     select p.* from waiting w
+     cross join lateral (
+       select x.* from webhook_pending x where x.kind = $1 and x.account = w.account
+       order by x.id limit greatest(1, $3 / (select count(account) from waiting)) for update skip locked
+     ) p
+     where w.account is not null
+   ), turns as (
+     select *, row_number() over (partition by account order by id) as turn from locked
+   ), budgeted as (
+     select *, sum(updates) over (order by turn, id) - updates as before from turns
+   ), claimed as (
+     select *, (created_at < $5::timestamptz or attempts > 0) as suspicious from budgeted where before < $4
+   ), deleted as (
+     delete from webhook_pending p using claimed c where p.id = c.id and not exists (select from claimed where suspicious)
+   )
+   select ${columns}, suspicious as "isSuspicious" from claimed order by id`,
+  pendingRow,
+);
+
+const countAttempt = statement(
+  "pending.count_attempt",
+  `update webhook_pending set attempts = attempts + 1 where id = any($1::bigint[]) returning ${columns}, true as "isSuspicious"`,
+  pendingRow,
+);
+
+/** Only rows that nobody else has taken since, at the attempt that was counted. */
+const reclaim = statement(
+  "pending.reclaim",
+  `delete from webhook_pending where id in (
+     select p.id from webhook_pending p join unnest($1::bigint[], $2::int[]) as u (id, attempts) on u.id = p.id and u.attempts = p.attempts
+     order by p.id for update of p skip locked)
+   returning ${columns}, true as "isSuspicious"`,
+  pendingRow,
+);
+
+const insertUnits = statement(
+  "pending.insert_units",
+  `insert into webhook_pending (kind, account, delivery_ids, updates, counted_deliveries, attempts, update_index, parked_id, is_replay, created_at)
+   select $1, u.account, array[u.delivery_id], 1, 0, u.attempts, u.update_index, u.parked_id, u.is_replay, now()
+   from unnest($2::text[], $3::uuid[], $4::int[], $5::int[], $6::uuid[], $7::bool[]) as u (account, delivery_id, attempts, update_index, parked_id, is_replay)`,
+  {},
+);
+
+const oldest = statement(
+  "pending.oldest",
+  `select (select count(*) from webhook_pending)::int as rows, (select extract(epoch from clock_timestamp() - min(created_at)) * 1000 from webhook_pending) as "oldestMs"`,
+  { rows: "int", oldestMs: "bigint?" },
+);
+
+export type ClaimLimits = { accountsMax: number; rowsMax: number; updatesMax: number };
+
+/** Rows come back deleted, unless one of them is suspicious: then they are only locked. */
+export function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, suspiciousBeforeMs: number): Promise<PendingRow[]> {
+  return tx.query(claim, [lane, limits.accountsMax, limits.rowsMax, limits.updatesMax, time(suspiciousBeforeMs)]);
+}
+
+export function countAttempts(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {
+  return tx.query(countAttempt, [bigints(rows.map((row) => row.id))]);
+}
+
+export function reclaimPending(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {
+  return tx.query(reclaim, [bigints(rows.map((row) => row.id)), ints(rows.map((row) => row.attempts))]);
+}
+
+export type Unit = {
+  account: string;
+  deliveryId: string;
+  attempts: number;
+  updateIndex: number;
+  parkedId: string | null;
+  isReplay: boolean;
+};
+
+/** Puts single updates back, to be run one by one. */
+export async function insertPendingUnits(tx: Tx, lane: Lane, units: readonly Unit[]): Promise<void> {
+  await tx.query(insertUnits, [
+    lane,
+    texts(units.map((unit) => unit.account)),
+    uuids(units.map((unit) => unit.deliveryId)),
+    ints(units.map((unit) => unit.attempts)),
+    ints(units.map((unit) => unit.updateIndex)),
+    uuids(units.map((unit) => unit.parkedId)),
+    bools(units.map((unit) => unit.isReplay)),
+  ]);
+}
+
+export async function backlog(db: Db): Promise<{ rows: number; oldestMs: number }> {
+  const [row] = await db.query(oldest);
+  return { rows: row?.rows ?? 0, oldestMs: Math.max(0, row?.oldestMs ?? 0) };
+}

@@ -1,0 +1,113 @@
+/** The books of a batch: what became of each update, per delivery and per tenant, and what is parked. Last before COMMIT. */
+import { ints, uuids } from "../db/arrays.ts";
+import { statement } from "../db/statement.ts";
+import type { Tx } from "../db/transaction.ts";
+import { appendActivity, countsKey, type ActivityEvent, type UpdateCounts } from "../services/activity/append.ts";
+import type { Lane } from "../services/whatsapp/graph/updates.ts";
+import { parkUpdates, resolveParked } from "../webhooks/parked-updates.ts";
+import type { Item, Outcome, Parked } from "./work.ts";
+
+export type Applied = { item: Item; tenantId: string; outcome: Outcome };
+
+const upsertResults = statement(
+  "results.upsert",
+  `insert into webhook_results as r (delivery_id, kind, updates, stored, parked, duplicates, suppressed, applied_at)
+   select delivery_id, $2, updates, stored, parked, duplicates, suppressed, $8::timestamptz
+   from unnest($1::uuid[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[]) as u (delivery_id, updates, stored, parked, duplicates, suppressed)
+   order by 1
+   on conflict (delivery_id, kind) do update set updates = r.updates + excluded.updates, stored = r.stored + excluded.stored, parked = r.parked + excluded.parked,
+     duplicates = r.duplicates + excluded.duplicates, suppressed = r.suppressed + excluded.suppressed, applied_at = excluded.applied_at`,
+  {},
+);
+
+type Counts = UpdateCounts & { updates: number };
+const countOf = { stored: "stored", duplicate: "duplicates", suppressed: "suppressed" } as const;
+
+/** Answers the tenants whose activity has grown. */
+export async function settle(
+  tx: Tx,
+  lane: Lane,
+  batch: { applied: readonly Applied[]; parked: readonly Parked[]; events: readonly ActivityEvent[] },
+  nowMs: number,
+): Promise<string[]> {
+  const perDelivery = new Map<string, Counts>();
+  const perTenant = new Map<string, Counts>();
+  const events = [...batch.events];
+  const add = (deliveryId: string, tenantId: string | null, change: Partial<Counts>): void => {
+    addTo(entry(perDelivery, deliveryId), change);
+    addTo(entry(perTenant, countsKey(tenantId)), change);
+  };
+
+  // Only a replay can meet an update that is parked: everything else is decided for the first time.
+  const replayed = batch.applied.filter(({ item }) => item.isReplay);
+  const resolved = await resolveParked(
+    tx,
+    replayed.map(({ item }) => ({ deliveryId: item.deliveryId, index: item.located.index })),
+    nowMs,
+  );
+  const wasParked = new Map(resolved.map((row) => [`${row.deliveryId} ${row.updateIndex}`, row.tenantId]));
+  for (const { item, tenantId, outcome } of batch.applied) {
+    if (!item.isReplay) {
+      add(item.deliveryId, tenantId, { updates: 1, [countOf[outcome]]: 1 });
+      continue;
+    }
+    const parkedFor = wasParked.get(`${item.deliveryId} ${item.located.index}`);
+    if (parkedFor === undefined) continue;
+    add(item.deliveryId, parkedFor, { parked: -1 });
+    add(item.deliveryId, tenantId, { [countOf[outcome]]: 1 });
+  }
+
+  const parked = await parkUpdates(
+    tx,
+    batch.parked.map(({ item, tenantId, reason, detail }) => ({ ...item, tenantId, reason, detail })),
+    nowMs,
+  );
+  for (const [index, { item, tenantId, reason }] of batch.parked.entries()) {
+    const row = parked[index];
+    if (row === undefined || !row.isNew) continue;
+    add(item.deliveryId, tenantId, { parked: 1, ...(item.isReplay ? {} : { updates: 1 }) });
+    if (tenantId !== null) {
+      events.push({
+        tenantId,
+        type: "update.parked",
+        conversationId: null,
+        messageId: null,
+        data: { parkedId: row.id, reason, kind: lane },
+      });
+    }
+  }
+  await writeResults(tx, lane, perDelivery, nowMs);
+  await appendActivity(tx, events, nowMs, perTenant);
+  return [...new Set(events.map((event) => event.tenantId))];
+}
+
+async function writeResults(tx: Tx, lane: Lane, perDelivery: ReadonlyMap<string, Counts>, nowMs: number): Promise<void> {
+  if (perDelivery.size === 0) return;
+  const counts = [...perDelivery.values()];
+  await tx.query(upsertResults, [
+    uuids([...perDelivery.keys()]),
+    lane,
+    ints(counts.map((count) => count.updates)),
+    ints(counts.map((count) => count.stored)),
+    ints(counts.map((count) => count.parked)),
+    ints(counts.map((count) => count.duplicates)),
+    ints(counts.map((count) => count.suppressed)),
+    new Date(nowMs).toISOString(),
+  ]);
+}
+
+function entry(map: Map<string, Counts>, key: string): Counts {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = { updates: 0, stored: 0, parked: 0, duplicates: 0, suppressed: 0 };
+  map.set(key, made);
+  return made;
+}
+
+function addTo(counts: Counts, change: Partial<Counts>): void {
+  counts.updates += change.updates ?? 0;
+  counts.stored += change.stored ?? 0;
+  counts.parked += change.parked ?? 0;
+  counts.duplicates += change.duplicates ?? 0;
+  counts.suppressed += change.suppressed ?? 0;
+}

@@ -1,0 +1,99 @@
+/** From rows of the queue to single updates: decoded, with the delivery they came in, and routed to their tenant. */
+import type { Tx } from "../db/transaction.ts";
+import type { Lane, LocatedUpdate, Update } from "../services/whatsapp/graph/updates.ts";
+import { route, type Route, type RoutingResult } from "../services/whatsapp/routing.ts";
+import type { CachedDelivery, DeliveryCache } from "../webhooks/delivery-cache.ts";
+import { readDeliveries } from "../webhooks/journal.ts";
+import { locateBody } from "../webhooks/locate-body.ts";
+import { readParked } from "../webhooks/parked-updates.ts";
+import type { PendingRow } from "./pending.ts";
+
+export type ParkReason = "unreadable" | "unrouted" | "number_mismatch" | "bad_update" | "rejected_by_database" | "crashed_worker";
+
+export type Item<U extends Update = Update> = {
+  deliveryId: string;
+  appKey: string;
+  receivedAtMs: number;
+  located: LocatedUpdate;
+  update: U;
+  /** Counted before, when the delivery was first applied: only a move from parked to stored counts now. */
+  isReplay: boolean;
+};
+/** An item whose tenant and connection are known. */
+export type RoutedItem<U extends Update = Update> = Item<U> & { route: Route };
+
+export type Parked = { item: Item; tenantId: string | null; reason: ParkReason; detail: string };
+export type Outcome = "stored" | "duplicate" | "suppressed";
+
+/** Reads, locates and decodes. Never throws for what a body says. */
+export async function loadItems(
+  tx: Tx,
+  lane: Lane,
+  rows: readonly PendingRow[],
+  how: { cache: DeliveryCache | null; decode: (located: LocatedUpdate) => Update },
+): Promise<Item[]> {
+  const found = new Map<string, CachedDelivery>();
+  const missing: string[] = [];
+  for (const id of new Set(rows.flatMap((row) => row.deliveryIds))) {
+    const cached = how.cache?.take(id, lane);
+    if (cached === undefined) missing.push(id);
+    else found.set(id, cached);
+  }
+  if (missing.length > 0) {
+    for (const { id, appKey, receivedAtMs, body } of await readDeliveries(tx, missing)) {
+      found.set(id, { appKey, receivedAtMs, located: locateBody(body) });
+    }
+  }
+  const items: Item[] = [];
+  for (const row of rows) {
+    for (const deliveryId of row.deliveryIds) {
+      const delivery = found.get(deliveryId) ?? (row.parkedId === null ? undefined : await readParked(tx, row.parkedId));
+      if (delivery === undefined) continue;
+      for (const located of delivery.located) {
+        if (located.lane !== lane || (row.updateIndex !== null && row.updateIndex !== located.index)) continue;
+        items.push({
+          deliveryId,
+          appKey: delivery.appKey,
+          receivedAtMs: delivery.receivedAtMs,
+          located,
+          update: how.decode(located),
+          isReplay: row.isReplay,
+        });
+      }
+    }
+  }
+  return items;
+}
+
+/** Splits what can be applied from what is parked before any statement sees it. */
+export async function routeItems(tx: Tx, items: readonly Item[], nowMs: number): Promise<{ routed: RoutedItem[]; parked: Parked[] }> {
+  const routes = await route(
+    tx,
+    items.map((item) => ({
+      appKey: item.appKey,
+      wabaId: item.located.wabaId,
+      phoneNumberId: item.located.phoneNumberId,
+      displayPhoneNumber: item.located.displayPhoneNumber,
+    })),
+    nowMs,
+  );
+  const routed: RoutedItem[] = [];
+  const parked: Parked[] = [];
+  for (const [index, item] of items.entries()) {
+    const verdict = judge(item, routes[index]);
+    if ("reason" in verdict) parked.push({ item, ...verdict });
+    else routed.push({ ...item, route: verdict });
+  }
+  return { routed, parked };
+}
+
+function judge(item: Item, found: RoutingResult | undefined): Route | { tenantId: string | null; reason: ParkReason; detail: string } {
+  const tenantId = found?.tenantId ?? null;
+  if (item.update.kind === "bad") return { tenantId, reason: item.update.reason, detail: item.update.detail };
+  if (found === undefined) return { tenantId, reason: "unrouted", detail: "The update names no account" };
+  if ("parked" in found) return { tenantId, reason: found.parked, detail: found.detail };
+  if (item.update.kind !== "account" && item.update.kind !== "preference" && found.connectionId === null) {
+    return { tenantId, reason: "bad_update", detail: "The update names no phone number of the account" };
+  }
+  return found;
+}

@@ -1,0 +1,90 @@
+/** The activity events of a batch: what a client needs to redraw without asking again. */
+import type { WindowState } from "../../core/window.ts";
+import type { ActivityEvent } from "../../services/activity/append.ts";
+import type { FoldedConversation } from "../../services/whatsapp/conversations.ts";
+import type { MessageRow, StoredMessage } from "../../services/whatsapp/messages.ts";
+import type { ChangedMessage } from "../../services/whatsapp/statuses.ts";
+
+type Entry = { row: MessageRow; stored: StoredMessage | undefined; isNewConversation: boolean };
+
+/** `conversation.opened` before its messages, `window.opened` where the customer's word has reopened the window. */
+export function messageEvents(entries: readonly Entry[], folded: readonly FoldedConversation[]): ActivityEvent[] {
+  const windows = new Map(folded.map((conversation) => [conversation.conversationId, conversation]));
+  const announced = new Set<string>();
+  return entries.flatMap(({ row, stored, isNewConversation }) => {
+    const events: ActivityEvent[] = [];
+    const conversation = windows.get(row.conversationId);
+    if (!announced.has(row.conversationId)) {
+      announced.add(row.conversationId);
+      if (isNewConversation) events.push(eventOf(row, "conversation.opened", null, { connectionId: row.connectionId }));
+      if (conversation !== undefined && !conversation.before.isOpen && conversation.after.isOpen) {
+        events.push(eventOf(row, "window.opened", null, { window: windowJson(conversation.after) }));
+      }
+    }
+    if (stored !== undefined && stored.outcome !== "duplicate") {
+      events.push(eventOf(row, typeOf(row), stored.id, dataOf(row, conversation?.after ?? null)));
+    }
+    return events;
+  });
+}
+
+/** One event for each message whose ticks or times have changed. */
+export function statusEvents(changed: readonly ChangedMessage[]): ActivityEvent[] {
+  return changed.map((message) => ({
+    tenantId: message.tenantId,
+    type: "message.status_changed",
+    conversationId: message.conversationId,
+    messageId: message.id,
+    data: {
+      waMessageId: message.waMessageId,
+      status: message.status,
+      previousStatus: message.statusBefore,
+      sentAt: iso(message.sentAtMs),
+      deliveredAt: iso(message.deliveredAtMs),
+      readAt: iso(message.readAtMs),
+      playedAt: iso(message.playedAtMs),
+      failedAt: iso(message.failedAtMs),
+      errorCode: message.errorCode,
+    },
+  }));
+}
+
+function typeOf(row: MessageRow): string {
+  switch (row.role) {
+    case "reaction":
+      return "reaction.changed";
+    case "edit":
+      return "message.edited";
+    case "revoke":
+      return "message.revoked";
+    case "call":
+      return "call.changed";
+    default:
+      return row.direction === "inbound" ? "message.received" : "message.echoed";
+  }
+}
+
+function dataOf(row: MessageRow, window: WindowState | null): ActivityEvent["data"] {
+  return {
+    waMessageId: row.waMessageId,
+    type: row.type,
+    direction: row.direction,
+    origin: row.origin,
+    waTimestamp: iso(row.atMs),
+    ...(row.targetWaMessageId === null ? {} : { targetWaMessageId: row.targetWaMessageId }),
+    ...(row.isStandby ? { standby: true } : {}),
+    ...(window === null ? {} : { window: windowJson(window) }),
+  };
+}
+
+function eventOf(row: MessageRow, type: string, messageId: string | null, data: ActivityEvent["data"]): ActivityEvent {
+  return { tenantId: row.tenantId, type, conversationId: row.conversationId, messageId, data };
+}
+
+function windowJson(window: WindowState) {
+  return { isOpen: window.isOpen, expiresAt: iso(window.expiresAtMs) };
+}
+
+function iso(atMs: number | null): string | null {
+  return atMs === null ? null : new Date(atMs).toISOString();
+}

@@ -1,0 +1,30 @@
+/**
+ * Jobs `whatsapp-account` of the queue `webhooks`: every other field that Meta sends, kept whole as an event of the account
+ * and shown in the activity of its tenant. Nothing is dropped for being unknown.
+ */
+import type { Tx } from "../../db/transaction.ts";
+import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
+import { updateText } from "../../services/whatsapp/graph/decode.ts";
+import type { Application } from "../batch.ts";
+import type { RoutedItem } from "../work.ts";
+
+export async function applyAccountEvents(tx: Tx, items: readonly RoutedItem[], nowMs: number): Promise<Application> {
+  const events = items.map(({ update, route, located }) => ({
+    tenantId: route.tenantId,
+    accountId: route.accountId,
+    connectionId: route.connectionId,
+    field: located.field,
+    event: update.kind === "account" ? update.event : "",
+    content: update.kind === "account" ? update.content : { v: 1 as const, kind: update.kind },
+    raw: updateText(located),
+  }));
+  const isNew = await insertAccountEvents(tx, events, nowMs);
+  return {
+    outcomes: isNew.map((isFresh) => (isFresh ? "stored" : "duplicate")),
+    events: events.flatMap(({ tenantId, connectionId, field, event, content }, index) =>
+      isNew[index] === true
+        ? [{ tenantId, type: "account.event", conversationId: null, messageId: null, data: { field, event, connectionId, content } }]
+        : [],
+    ),
+  };
+}

@@ -1,0 +1,353 @@
+/**
+ * Jobs `whatsapp-messages` of the queue `webhooks`: what customers wrote or called, what the business wrote from its own
+ * phone, and what customers want to hear of. A batch becomes, in this order of locks: contacts, conversations, messages with
+ * their window and counts, automatic replies; its events go to the activity when the batch is settled.
+ */
+import { clampedTime } from "../../core/window.ts";
+import { newId } from "../../db/new-id.ts";
+import type { Tx } from "../../db/transaction.ts";
+import type { ActivityEvent } from "../../services/activity/append.ts";
+import { queueAutoReplies, type ReplyCandidate } from "../../services/whatsapp/auto-reply.ts";
+import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
+import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
+import { ensureConversations, foldConversations, noteMetaVerdicts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
+import { updateText } from "../../services/whatsapp/graph/decode.ts";
+import type {
+  CallStatusUpdate,
+  CallUpdate,
+  EchoUpdate,
+  MessageUpdate,
+  Peer,
+  PreferenceUpdate,
+  Update,
+} from "../../services/whatsapp/graph/updates.ts";
+import { insertMessages, isKeptBefore, type MessageRow, type StoredMessage } from "../../services/whatsapp/messages.ts";
+import { applyPreferences } from "../../services/whatsapp/preferences.ts";
+import { settleMessages } from "../../services/whatsapp/statuses.ts";
+import type { Application } from "../batch.ts";
+import type { Outcome, RoutedItem } from "../work.ts";
+import { messageEvents, statusEvents } from "./events.ts";
+
+type Spoken = MessageUpdate | EchoUpdate | CallUpdate | CallStatusUpdate;
+type Job = {
+  item: RoutedItem<Spoken>;
+  connectionId: string;
+  peer: Peer | null;
+  groupId: string | null;
+  row: MessageRow;
+  /** Clamped time of the customer's word, when it is one that Meta opens the window for. */
+  customerAtMs: number | null;
+};
+
+export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs: number): Promise<Application> {
+  const contacts = await resolveSpeakers(tx, items, nowMs);
+  const preferences = await storePreferences(tx, items, contacts, nowMs);
+  const jobs = items.flatMap((item, index) => jobOf(item, contacts[index]?.contactId ?? null, nowMs) ?? []);
+  const conversations = await ensureConversations(tx, jobs.map(wantedOf), nowMs);
+  for (const [index, job] of jobs.entries()) job.row.conversationId = conversations[index]?.conversationId ?? "";
+
+  const stored = await storeMessages(tx, jobs, nowMs);
+  const facts = factsOf(jobs, stored);
+  const folded = await foldConversations(tx, facts);
+  // Facts about these messages may have come first: only what the business sent has any.
+  const settled = await settleMessages(
+    tx,
+    jobs.flatMap(({ row }, index) => (row.direction === "outbound" && stored[index]?.outcome === "stored" ? [row] : [])),
+  );
+  await noteMetaVerdicts(tx, []);
+  const replies = await queueAutoReplies(tx, candidatesOf(jobs, stored), nowMs);
+
+  const events: ActivityEvent[] = [
+    ...contactEvents(items, contacts),
+    ...messageEvents(
+      jobs.map(({ row }, index) => ({ row, stored: stored[index], isNewConversation: conversations[index]?.isNew ?? false })),
+      folded,
+    ),
+    ...statusEvents(settled.changed),
+    ...replies.events,
+    ...preferences.events,
+  ];
+  const outcomes = new Map<RoutedItem, Outcome>(preferences.outcomes);
+  for (const [index, { item }] of jobs.entries()) outcomes.set(item, stored[index]?.outcome === "stored" ? "stored" : "duplicate");
+  return { outcomes: items.map((item) => outcomes.get(item) ?? "stored"), events };
+}
+
+/** The person behind each item, aligned; undefined where an item names none (a message to a group, a call status). */
+async function resolveSpeakers(tx: Tx, items: readonly RoutedItem[], nowMs: number) {
+  const named = items.flatMap((item, index) => {
+    const sighting = sightingOf(item);
+    return sighting === null ? [] : [{ index, sighting }];
+  });
+  const resolved = await resolveContacts(
+    tx,
+    named.map(({ sighting }) => sighting),
+    nowMs,
+  );
+  const aligned: (Awaited<ReturnType<typeof resolveContacts>>[number] | undefined)[] = items.map(() => undefined);
+  for (const [position, { index }] of named.entries()) aligned[index] = resolved[position];
+  return aligned;
+}
+
+function sightingOf(item: RoutedItem): Sighting | null {
+  const peer = peerOf(item.update);
+  if (peer === null) return null;
+  const { update, route } = item;
+  return {
+    tenantId: route.tenantId,
+    scope: route.userIdScope,
+    // Clamped, so that a clock which runs ahead cannot own an address for ever.
+    atMs: "atMs" in update ? clampedTime(update.atMs, item.receivedAtMs) : item.receivedAtMs,
+    waMessageId: waMessageIdOf(update),
+    phone: peer.phone,
+    userId: peer.userId,
+    parentUserId: peer.parentUserId,
+    profileName: peer.profileName,
+    username: peer.username,
+    links: update.kind === "message" ? update.links : [],
+  };
+}
+
+function peerOf(update: Update): Peer | null {
+  switch (update.kind) {
+    case "message":
+      return update.from;
+    case "echo":
+      return update.groupId === null ? update.to : null;
+    case "call":
+    case "call_status":
+    case "preference":
+      return update.peer;
+    case "status":
+    case "account":
+    case "bad":
+      return null;
+    default:
+      return update satisfies never;
+  }
+}
+
+/** Calls have no wamid: (id, event) is their key. */
+function waMessageIdOf(update: Update): string {
+  switch (update.kind) {
+    case "message":
+    case "echo":
+    case "status":
+      return update.waMessageId;
+    case "call":
+      return `${update.callId}:${update.event}`;
+    case "call_status":
+      return `${update.callId}:status:${update.status}`;
+    case "preference":
+    case "account":
+    case "bad":
+      return "";
+    default:
+      return update satisfies never;
+  }
+}
+
+/** Null for what is not part of a conversation. The row's conversation is filled in once it is known. */
+function jobOf(item: RoutedItem, contactId: string | null, nowMs: number): (Job & { contactId: string | null }) | null {
+  const { update } = item;
+  const { connectionId } = item.route;
+  if (connectionId === null || !isSpoken(item)) return null;
+  const groupId = "groupId" in update && update.kind !== "status" ? update.groupId : null;
+  if (contactId === null && groupId === null) return null;
+  const spoken = item.update;
+  const atMs = clampedTime(spoken.atMs, item.receivedAtMs);
+  const peer = peerOf(spoken);
+  const isCall = spoken.kind === "call" || spoken.kind === "call_status";
+  const isInbound = spoken.kind === "message" || (spoken.kind === "call" && spoken.direction === "user");
+  const row: MessageRow = {
+    tenantId: item.route.tenantId,
+    id: newId(nowMs),
+    connectionId,
+    conversationId: "",
+    waMessageId: waMessageIdOf(spoken),
+    direction: isInbound ? "inbound" : "outbound",
+    origin: isInbound ? "customer" : "phone",
+    type: isCall ? "call" : spoken.type,
+    role: isCall ? "call" : spoken.role,
+    content: JSON.stringify(isCall ? { ...spoken.content, opensWindow: spoken.opensWindow } : spoken.content),
+    raw: updateText(item.located),
+    status: isInbound ? "received" : "sent",
+    atMs,
+    sentAtMs: spoken.kind === "echo" ? atMs : null,
+    senderPhone: peer?.phone ?? null,
+    senderUserId: peer?.userId ?? null,
+    targetWaMessageId: isCall ? null : spoken.targetWaMessageId,
+    isStandby: item.located.standby,
+  };
+  const opens = isCall ? spoken.opensWindow : spoken.kind === "message" && spoken.role === "message";
+  return { item, connectionId, contactId: groupId === null ? contactId : null, peer, groupId, row, customerAtMs: opens ? atMs : null };
+}
+
+function isSpoken(item: RoutedItem): item is RoutedItem<Spoken> {
+  const { kind } = item.update;
+  return kind === "message" || kind === "echo" || kind === "call" || kind === "call_status";
+}
+
+function wantedOf(job: Job & { contactId: string | null }) {
+  return { tenantId: job.row.tenantId, connectionId: job.connectionId, contactId: job.contactId, groupId: job.groupId };
+}
+
+/** One wamid may stand several times in a batch: only the content that is kept goes to the database. Aligned with the jobs. */
+async function storeMessages(tx: Tx, jobs: readonly Job[], nowMs: number): Promise<StoredMessage[]> {
+  const kept = new Map<string, Job>();
+  for (const job of jobs) {
+    const key = `${job.connectionId} ${job.row.waMessageId}`;
+    const rival = kept.get(key);
+    if (rival === undefined || isKeptBefore(job.row, rival.row)) kept.set(key, job);
+  }
+  const winners = [...kept.values()];
+  const stored = await insertMessages(
+    tx,
+    winners.map(({ row }) => row),
+    nowMs,
+  );
+  const byJob = new Map(winners.map((job, index) => [job, stored[index]]));
+  return jobs.map((job) => {
+    const winner = kept.get(`${job.connectionId} ${job.row.waMessageId}`);
+    const found = winner === undefined ? undefined : byJob.get(winner);
+    if (found === undefined) throw new Error("A message of the batch has no row");
+    return job === winner ? found : { ...found, outcome: "duplicate" };
+  });
+}
+
+/** What the batch says about each conversation. Times are folded from duplicates, too: the greatest of all that was received. */
+function factsOf(jobs: readonly Job[], stored: readonly StoredMessage[]): ConversationFacts[] {
+  const facts = new Map<string, ConversationFacts>();
+  for (const [index, job] of jobs.entries()) {
+    const { row, customerAtMs, peer } = job;
+    const entry = facts.get(row.conversationId) ?? {
+      tenantId: row.tenantId,
+      conversationId: row.conversationId,
+      customerAtMs: null,
+      replyPhone: null,
+      replyUserId: null,
+      last: null,
+      inbound: 0,
+      outbound: 0,
+    };
+    facts.set(row.conversationId, entry);
+    if (customerAtMs !== null && (entry.customerAtMs === null || customerAtMs >= entry.customerAtMs)) {
+      entry.customerAtMs = customerAtMs;
+      entry.replyPhone = peer?.phone ?? null;
+      entry.replyUserId = peer?.userId ?? null;
+    }
+    const messageId = stored[index]?.id ?? row.id;
+    if (isListed(row.role) && (entry.last === null || isLater(row, entry.last))) {
+      entry.last = { atMs: row.atMs, waMessageId: row.waMessageId, messageId };
+    }
+    const change = countChange(row, stored[index]);
+    if (row.direction === "inbound") entry.inbound += change;
+    else entry.outbound += change;
+  }
+  return [...facts.values()];
+}
+
+function isListed(role: string): boolean {
+  return role === "message" || role === "system" || role === "call";
+}
+
+function isLater(row: MessageRow, last: { atMs: number; waMessageId: string }): boolean {
+  if (row.atMs !== last.atMs) return row.atMs > last.atMs;
+  return Buffer.compare(Buffer.from(row.waMessageId), Buffer.from(last.waMessageId)) > 0;
+}
+
+/** Only role `message` counts; a replaced row counts for what it has become. */
+function countChange(row: MessageRow, stored: StoredMessage | undefined): number {
+  if (stored === undefined || stored.outcome === "duplicate") return 0;
+  const after = row.role === "message" ? 1 : 0;
+  return stored.outcome === "stored" ? after : after - (stored.oldRole === "message" ? 1 : 0);
+}
+
+function candidatesOf(jobs: readonly Job[], stored: readonly StoredMessage[]): ReplyCandidate[] {
+  return jobs.flatMap(({ item, row, groupId }, index) => {
+    const { update, route } = item;
+    if (update.kind !== "message" || stored[index]?.outcome !== "stored") return [];
+    return [
+      {
+        route,
+        connectionId: row.connectionId,
+        conversationId: row.conversationId,
+        type: row.type,
+        role: row.role,
+        errorCode: update.errorCode,
+        isGroup: groupId !== null,
+        isStandby: row.isStandby,
+        peer: update.from,
+      },
+    ];
+  });
+}
+
+function contactEvents(
+  items: readonly RoutedItem[],
+  contacts: readonly ({ contactId: string; isNew: boolean; hasChanged: boolean } | undefined)[],
+): ActivityEvent[] {
+  const changed = new Map<string, ActivityEvent>();
+  for (const [index, contact] of contacts.entries()) {
+    const item = items[index];
+    if (contact === undefined || item === undefined || contact.isNew || !contact.hasChanged) continue;
+    changed.set(contact.contactId, {
+      tenantId: item.route.tenantId,
+      type: "contact.changed",
+      conversationId: null,
+      messageId: null,
+      data: { contactId: contact.contactId },
+    });
+  }
+  return [...changed.values()];
+}
+
+/** Opt-outs are kept whole like an account's events, and applied to the contact: the latest by Meta's time counts. */
+async function storePreferences(
+  tx: Tx,
+  items: readonly RoutedItem[],
+  contacts: readonly ({ contactId: string } | undefined)[],
+  nowMs: number,
+): Promise<{ outcomes: [RoutedItem, Outcome][]; events: ActivityEvent[] }> {
+  const chosen = items.flatMap((item, index) => {
+    const contactId = contacts[index]?.contactId;
+    return item.update.kind === "preference" && contactId !== undefined ? [{ item, update: item.update, contactId }] : [];
+  });
+  if (chosen.length === 0) return { outcomes: [], events: [] };
+  const isNew = await insertAccountEvents(
+    tx,
+    chosen.map(({ item, update, contactId }) => preferenceEvent(item, update, contactId)),
+    nowMs,
+  );
+  await applyPreferences(
+    tx,
+    chosen.map(({ item, update, contactId }) => ({ tenantId: item.route.tenantId, contactId, value: update.value, atMs: update.atMs })),
+  );
+  return {
+    outcomes: chosen.map(({ item }, index) => [item, isNew[index] === true ? "stored" : "duplicate"]),
+    events: chosen.flatMap(({ item, update, contactId }, index) =>
+      isNew[index] === true
+        ? [
+            {
+              tenantId: item.route.tenantId,
+              type: "contact.changed",
+              conversationId: null,
+              messageId: null,
+              data: { contactId, marketing: update.value },
+            },
+          ]
+        : [],
+    ),
+  };
+}
+
+function preferenceEvent(item: RoutedItem, update: PreferenceUpdate, contactId: string) {
+  return {
+    tenantId: item.route.tenantId,
+    accountId: item.route.accountId,
+    connectionId: item.route.connectionId,
+    field: "user_preferences",
+    event: update.value,
+    content: { v: 1 as const, kind: "preference", contactId, category: update.category, value: update.value },
+    raw: updateText(item.located),
+  };
+}

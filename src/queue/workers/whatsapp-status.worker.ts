@@ -1,0 +1,120 @@
+/**
+ * Jobs `whatsapp-statuses` of the queue `webhooks`: what became of messages that were sent. Every distinct fact is kept, then
+ * all facts of a message are folded onto it in one statement; ticks never go back and missed states are filled in (I3, I4).
+ */
+import { clampedTime } from "../../core/window.ts";
+import type { Tx } from "../../db/transaction.ts";
+import type { ActivityEvent } from "../../services/activity/append.ts";
+import { linkCache, resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
+import { noteMetaVerdicts } from "../../services/whatsapp/conversations.ts";
+import type { StatusUpdate } from "../../services/whatsapp/graph/updates.ts";
+import { insertStatusFacts, messageKey, projectFacts, type ChangedMessage, type Fact } from "../../services/whatsapp/statuses.ts";
+import type { Application } from "../batch.ts";
+import type { RoutedItem } from "../work.ts";
+import { statusEvents } from "./events.ts";
+
+/** Meta's verdict that the window is closed. */
+const windowClosedCode = 131_047;
+
+export async function applyStatuses(tx: Tx, items: readonly RoutedItem[], nowMs: number): Promise<Application> {
+  const statuses = items.filter(isStatus);
+  const sightings = statuses.flatMap((item) => sightingOf(item) ?? []).filter((sighting) => !linkCache.isKnown(sighting));
+  const contacts = await resolveContacts(tx, sightings, nowMs);
+  const facts = statuses.flatMap((item) => factOf(item) ?? []);
+  const isNew = await insertStatusFacts(tx, facts, nowMs);
+  const fresh = facts.filter((_, index) => isNew[index]);
+  const changed = await projectFacts(tx, fresh);
+  await noteMetaVerdicts(tx, verdictsOf(fresh, changed));
+  return {
+    outcomes: isNew.map((isFresh) => (isFresh ? "stored" : "duplicate")),
+    events: [...statusEvents(changed), ...linkEvents(sightings, contacts)],
+    onCommit: () => {
+      for (const sighting of sightings) linkCache.remember(sighting);
+    },
+  };
+}
+
+function isStatus(item: RoutedItem): item is RoutedItem<StatusUpdate> {
+  return item.update.kind === "status";
+}
+
+function factOf(item: RoutedItem<StatusUpdate>): Fact | null {
+  const { update, route } = item;
+  if (route.connectionId === null) return null;
+  return {
+    tenantId: route.tenantId,
+    connectionId: route.connectionId,
+    waMessageId: update.waMessageId,
+    status: update.status,
+    participant: update.participant,
+    atMs: clampedTime(update.atMs, item.receivedAtMs),
+    error: update.error,
+    pricing: update.pricing,
+    freeEntryPointExpiresAtMs: update.freeEntryPointExpiresAtMs,
+    callback: update.callback,
+  };
+}
+
+/** A status that names both the phone and the user id links the two; one that names one of them says nothing new. */
+function sightingOf(item: RoutedItem<StatusUpdate>): Sighting | null {
+  const { update, route } = item;
+  const peer = update.recipient;
+  if (peer === null || update.groupId !== null || peer.phone === null || peer.userId === null) return null;
+  return {
+    tenantId: route.tenantId,
+    scope: route.userIdScope,
+    atMs: clampedTime(update.atMs, item.receivedAtMs),
+    waMessageId: update.waMessageId,
+    phone: peer.phone,
+    userId: peer.userId,
+    parentUserId: peer.parentUserId,
+    profileName: null,
+    username: null,
+    links: [],
+  };
+}
+
+/** 131047 closes the window in our books; the end of a free entry point is what Meta reports, never computed. */
+function verdictsOf(facts: readonly Fact[], changed: readonly ChangedMessage[]) {
+  const conversations = new Map(changed.map((message) => [messageKey(message), message.conversationId]));
+  const verdicts = new Map<
+    string,
+    { tenantId: string; conversationId: string; refusedAtMs: number | null; freeEntryPointExpiresAtMs: number | null }
+  >();
+  for (const fact of facts) {
+    const conversationId = conversations.get(messageKey(fact));
+    const refusedAtMs = fact.status === "failed" && fact.error?.code === windowClosedCode ? fact.atMs : null;
+    if (conversationId === undefined || (refusedAtMs === null && fact.freeEntryPointExpiresAtMs === null)) continue;
+    const known = verdicts.get(conversationId);
+    verdicts.set(conversationId, {
+      tenantId: fact.tenantId,
+      conversationId,
+      refusedAtMs: greatest(known?.refusedAtMs ?? null, refusedAtMs),
+      freeEntryPointExpiresAtMs: greatest(known?.freeEntryPointExpiresAtMs ?? null, fact.freeEntryPointExpiresAtMs),
+    });
+  }
+  return [...verdicts.values()];
+}
+
+function greatest(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.max(a, b);
+}
+
+function linkEvents(
+  sightings: readonly Sighting[],
+  contacts: readonly { contactId: string; isNew: boolean; hasChanged: boolean }[],
+): ActivityEvent[] {
+  return contacts.flatMap((contact, index) => {
+    const sighting = sightings[index];
+    if (sighting === undefined || contact.isNew || !contact.hasChanged) return [];
+    return [
+      {
+        tenantId: sighting.tenantId,
+        type: "contact.changed",
+        conversationId: null,
+        messageId: null,
+        data: { contactId: contact.contactId },
+      },
+    ];
+  });
+}

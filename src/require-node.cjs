@@ -1,0 +1,22 @@
+// Preloaded by the scripts of package.json, and written so that any Node of the last ten years can read it: it says in one
+// sentence what would otherwise be "Unknown file extension .ts" or "bad option".
+"use strict";
+
+var wanted = 24;
+
+if (Number(process.versions.node.split(".")[0]) < wanted) {
+  process.stderr.write(
+    "\nKesher needs Node " +
+      wanted +
+      " or newer, and this is Node " +
+      process.versions.node +
+      " (" +
+      process.execPath +
+      ").\n" +
+      'On Linux (x64, arm64; glibc) and Windows (x64) "npm ci" brings one along, unless it was told --omit=optional;\n' +
+      'start the program with "npm start", which prefers it. Elsewhere install Node ' +
+      wanted +
+      " or newer: https://nodejs.org\n\n",
+  );
+  process.exit(1);
+}

@@ -1,0 +1,127 @@
+/**
+ * Contacts as they are read. A phone is shown only with the contact that owns it now: numbers are given to other people, and the
+ * newest claim by Meta's time owns them. What was learnt about a contact that was merged away counts for the one that it became.
+ */
+import type { Contact, ContactFilter, ContactSummary } from "../../contract/conversations.ts";
+import type { ListQuery, Page } from "../../contract/json.ts";
+import { decodeIdCursor, nextIdCursor } from "../../core/cursor.ts";
+import { notFound } from "../../core/rejection.ts";
+import type { TenantScope } from "../../core/scope.ts";
+import type { Db } from "../../db/pool.ts";
+import { statement, time, type RowOf } from "../../db/statement.ts";
+import { tenantTransaction } from "../../db/transaction.ts";
+import { limits } from "../../limits.ts";
+
+/** Columns and joins for a canonical contact `p`; other lists use them too. */
+export const contactColumns = `p.id as "contactId", phone.value as "waId", user_id.value as "userId", p.username, p.profile_name as "profileName"`;
+export const contactJoins = `
+  left join lateral (
+    select a.value from whatsapp_contact_addresses a
+    where a.tenant_id = p.tenant_id and a.kind = 'phone'
+      and a.contact_id in (select p.id union all select m.id from whatsapp_contacts m where m.tenant_id = p.tenant_id and m.merged_into_id = p.id)
+      and not exists (
+        select from whatsapp_contact_addresses b
+        join whatsapp_contacts o on o.tenant_id = b.tenant_id and o.id = b.contact_id
+        where b.tenant_id = a.tenant_id and b.kind = 'phone' and b.value = a.value and coalesce(o.merged_into_id, o.id) <> p.id
+          and (b.from_at, b.claimant) > (a.from_at, a.claimant)
+      )
+    order by a.from_at desc, a.value desc limit 1
+  ) phone on true
+  left join lateral (
+    select a.value from whatsapp_contact_addresses a
+    where a.tenant_id = p.tenant_id and a.kind = 'user_id'
+      and a.contact_id in (select p.id union all select m.id from whatsapp_contacts m where m.tenant_id = p.tenant_id and m.merged_into_id = p.id)
+    order by a.from_at desc, a.value desc limit 1
+  ) user_id on true`;
+
+/**
+ * Canonical contacts known by a phone (its owner of today) and by a user id; $2 and $3, null where not asked for.
+ * A user id may stand in several portfolios of one tenant.
+ */
+export const contactsByAddress = `
+  select coalesce(o.merged_into_id, o.id) as id
+  from whatsapp_contact_addresses a join whatsapp_contacts o on o.tenant_id = a.tenant_id and o.id = a.contact_id
+  where a.tenant_id = $1 and a.kind = 'user_id' and a.value = $3::text
+    and ($2::text is null or coalesce(o.merged_into_id, o.id) = (select owner.id from owner))
+  union
+  select owner.id from owner where $3::text is null`;
+export const phoneOwner = `
+  owner as (
+    select coalesce(o.merged_into_id, o.id) as id
+    from whatsapp_contact_addresses a join whatsapp_contacts o on o.tenant_id = a.tenant_id and o.id = a.contact_id
+    where a.tenant_id = $1 and a.kind = 'phone' and a.value = $2::text
+    order by a.from_at desc, a.claimant desc limit 1
+  )`;
+
+const contactRow = {
+  contactId: "uuid",
+  waId: "text?",
+  userId: "text?",
+  username: "text?",
+  profileName: "text?",
+  locale: "text?",
+  optedOutAtMs: "time?",
+  createdAtMs: "time",
+} as const;
+const columns = `${contactColumns}, p.locale, p.opted_out_at as "optedOutAtMs", p.created_at as "createdAtMs"`;
+
+const selectPage = statement(
+  "contacts.page",
+  `select ${columns} from (
+     select * from whatsapp_contacts where tenant_id = $1 and id < $2::uuid and merged_into_id is null order by id desc limit $3
+   ) p ${contactJoins} order by p.id desc`,
+  contactRow,
+);
+const selectByAddress = statement(
+  "contacts.by_address",
+  `with ${phoneOwner}
+   select ${columns} from (
+     select * from whatsapp_contacts
+     where tenant_id = $1 and id < $4::uuid and id in (${contactsByAddress}) order by id desc limit $5
+   ) p ${contactJoins} order by p.id desc`,
+  contactRow,
+);
+const selectById = statement(
+  "contacts.by_id",
+  `select ${columns} from whatsapp_contacts asked
+   join whatsapp_contacts p on p.tenant_id = asked.tenant_id and p.id = coalesce(asked.merged_into_id, asked.id) ${contactJoins}
+   where asked.tenant_id = $1 and asked.id = $2`,
+  contactRow,
+);
+
+/** Newest first; merged contacts only as what they became. */
+export async function listContacts(app: Db, scope: TenantScope, query: ListQuery & ContactFilter): Promise<Page<Contact>> {
+  const limit = query.limit ?? limits.listLimitDefault;
+  const before = decodeIdCursor(query.after);
+  const isFiltered = query.waId !== undefined || query.userId !== undefined;
+  const rows = await tenantTransaction(app, scope, (tx) =>
+    isFiltered
+      ? tx.query(selectByAddress, [scope.tenantId, query.waId ?? null, query.userId ?? null, before, limit])
+      : tx.query(selectPage, [scope.tenantId, before, limit]),
+  );
+  const data = rows.map(shown);
+  return { data, next: nextIdCursor(data, limit) };
+}
+
+/** The id of a merged contact gives the one that it became. */
+export async function getContact(app: Db, scope: TenantScope, id: string): Promise<Contact> {
+  const [row] = await tenantTransaction(app, scope, (tx) => tx.query(selectById, [scope.tenantId, id]));
+  if (row === undefined) throw notFound();
+  return shown(row);
+}
+
+export function contactSummary(row: {
+  contactId: string | null;
+  waId: string | null;
+  userId: string | null;
+  username: string | null;
+  profileName: string | null;
+}): ContactSummary | null {
+  const { contactId: id, waId, userId, username, profileName } = row;
+  return id === null ? null : { id, waId, userId, username, profileName };
+}
+
+function shown(row: RowOf<typeof contactRow>): Contact {
+  const { contactId, optedOutAtMs, createdAtMs, ...fields } = row;
+  return { id: contactId, ...fields, optedOutAt: time(optedOutAtMs), createdAt: time(createdAtMs) };
+}

@@ -1,0 +1,328 @@
+/**
+ * Conversations and their 24-hour windows. A conversation is one connection × one peer (contact or group), for ever one row.
+ *
+ * The rule of the window is `core/window.ts`; the one statement that moves it is `fold` below. Both the workers, which
+ * fold a whole batch, and the functions for a single conversation go through it. Times are milliseconds since 1970.
+ *
+ * All functions run inside the caller's transaction. What belongs to a merged conversation is answered by its canonical row.
+ */
+import { mayStartFreeform, windowState, type WindowState } from "../../core/window.ts";
+import type { TenantScope } from "../../core/scope.ts";
+import { ints, texts, times, uuids } from "../../db/arrays.ts";
+import { statement, type RowOf } from "../../db/statement.ts";
+import type { Tx } from "../../db/transaction.ts";
+import { newId } from "../../db/new-id.ts";
+
+const conversationRow = {
+  id: "uuid",
+  connectionId: "uuid",
+  contactId: "uuid?",
+  groupId: "text?",
+  lastCustomerMessageAtMs: "time?",
+  refusedAtMs: "time?",
+  freeEntryPointExpiresAtMs: "time?",
+  lastMessageAtMs: "time?",
+  inboundCount: "bigint",
+  outboundCount: "bigint",
+  unreadCount: "bigint",
+  state: "text",
+  assigneeId: "uuid?",
+  replyPhone: "text?",
+  replyUserId: "text?",
+  nowMs: "time",
+} as const;
+type ConversationRow = RowOf<typeof conversationRow>;
+
+/** A conversation with its window as of the database's clock. */
+export type Conversation = ConversationRow & { window: WindowState };
+
+/** Who the business talks to on a connection: exactly one of the two. */
+export type PeerKey = { contactId: string; groupId?: undefined } | { groupId: string; contactId?: undefined };
+
+/** What a batch has learnt about one conversation. Folding it twice or in another order ends the same, but for the counts. */
+export type ConversationFacts = {
+  tenantId: string;
+  conversationId: string;
+  /** Greatest clamped Meta time of a customer's message or call; null when there was none. */
+  customerAtMs: number | null;
+  replyPhone: string | null;
+  replyUserId: string | null;
+  /** The message that the list shows: the greatest (time, wamid). */
+  last: { atMs: number; waMessageId: string; messageId: string } | null;
+  /** Newly stored messages that count. */
+  inbound: number;
+  outbound: number;
+};
+
+export type FoldedConversation = { conversationId: string; before: WindowState; after: WindowState; nowMs: number };
+
+const canonicalById = `
+  from whatsapp_conversations asked
+  join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = coalesce(asked.merged_into_id, asked.id)`;
+
+const columns = `
+  c.id, c.connection_id as "connectionId", c.contact_id as "contactId", c.group_id as "groupId",
+  c.last_customer_message_at as "lastCustomerMessageAtMs", c.refused_at as "refusedAtMs",
+  c.free_entry_point_expires_at as "freeEntryPointExpiresAtMs", c.last_message_at as "lastMessageAtMs",
+  c.inbound_count as "inboundCount", c.outbound_count as "outboundCount", c.unread_count as "unreadCount",
+  c.state, c.assignee_id as "assigneeId", c.reply_phone as "replyPhone", c.reply_user_id as "replyUserId",
+  clock_timestamp() as "nowMs"`;
+
+const selectById = statement(
+  "conversations.by_id",
+  `select ${columns} ${canonicalById} where asked.tenant_id = $1 and asked.id = $2`,
+  conversationRow,
+);
+
+const selectByPeer = statement(
+  "conversations.by_peer",
+  `select ${columns} ${canonicalById}
+   where asked.tenant_id = $1 and asked.connection_id = $2
+     and (($3::uuid is not null and asked.contact_id = $3) or ($4::text is not null and asked.group_id = $4))`,
+  conversationRow,
+);
+
+/** Compared with `c`, the row as it is once its lock is held, never with a copy read before. */
+const isNewer = `(f.last_at, f.last_wa_message_id) >= (coalesce(c.last_message_at, '-infinity'), coalesce(c.last_message_wa_message_id, ''))`;
+const isLatestWord = `f.customer_at >= coalesce(c.last_customer_message_at, '-infinity') and (f.reply_phone is not null or f.reply_user_id is not null)`;
+
+/** Several rows of `unnest` may not name one conversation: callers aggregate first. Rows are locked in the order of their keys. */
+const fold = statement(
+  "conversations.fold",
+  `with facts as (
+     select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
+       as f (tenant_id, id, customer_at, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
+   ), locked as (
+     select c.tenant_id, c.id from whatsapp_conversations c join facts f on f.tenant_id = c.tenant_id and f.id = c.id
+     order by c.tenant_id, c.id for no key update of c
+   )
+   update whatsapp_conversations c set
+     last_customer_message_at = greatest(c.last_customer_message_at, f.customer_at),
+     reply_phone = case when ${isLatestWord} then f.reply_phone else c.reply_phone end,
+     reply_user_id = case when ${isLatestWord} then f.reply_user_id else c.reply_user_id end,
+     last_message_at = case when ${isNewer} then f.last_at else c.last_message_at end,
+     last_message_wa_message_id = case when ${isNewer} then f.last_wa_message_id else c.last_message_wa_message_id end,
+     last_message_id = case when ${isNewer} then f.last_id else c.last_message_id end,
+     last_message_hour = case when ${isNewer} then floor(extract(epoch from f.last_at) / 3600)::bigint else c.last_message_hour end,
+     inbound_count = c.inbound_count + f.inbound,
+     outbound_count = c.outbound_count + f.outbound,
+     unread_count = c.unread_count + f.inbound
+   from facts f
+     join locked using (tenant_id, id)
+   where c.tenant_id = f.tenant_id and c.id = f.id
+   returning c.id, old.last_customer_message_at as "beforeMs", new.last_customer_message_at as "afterMs", c.refused_at as "refusedAtMs", clock_timestamp() as "nowMs"`,
+  { id: "uuid", beforeMs: "time?", afterMs: "time?", refusedAtMs: "time?", nowMs: "time" },
+);
+
+const refuse = statement(
+  "conversations.refuse",
+  `update whatsapp_conversations c set refused_at = greatest(c.refused_at, f.refused_at),
+     free_entry_point_expires_at = greatest(c.free_entry_point_expires_at, f.free_entry_point_expires_at)
+   from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) as f (tenant_id, id, refused_at, free_entry_point_expires_at)
+   where c.tenant_id = f.tenant_id and c.id = f.id
+     and (f.refused_at > coalesce(c.refused_at, '-infinity') or f.free_entry_point_expires_at > coalesce(c.free_entry_point_expires_at, '-infinity'))
+   returning c.id`,
+  { id: "uuid" },
+);
+
+const insertMissing = statement(
+  "conversations.insert_missing",
+  `insert into whatsapp_conversations (tenant_id, id, connection_id, contact_id, group_id, created_at)
+   select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
+   on conflict do nothing
+   returning id`,
+  { id: "uuid" },
+);
+
+const selectByPeers = statement(
+  "conversations.by_peers",
+  `select p.ordinal::int as ordinal, coalesce(c.merged_into_id, c.id) as "conversationId"
+   from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) with ordinality as p (tenant_id, connection_id, contact_id, group_id, ordinal)
+   join lateral (
+     select id, merged_into_id from whatsapp_conversations x
+     where x.tenant_id = p.tenant_id and x.connection_id = p.connection_id and x.contact_id = p.contact_id
+     union all
+     select id, merged_into_id from whatsapp_conversations x
+     where x.tenant_id = p.tenant_id and x.connection_id = p.connection_id and x.group_id = p.group_id
+   ) c on true`,
+  { ordinal: "int", conversationId: "uuid" },
+);
+
+/**
+ * Makes sure that the conversation exists and opens (or prolongs) its window from the customer's word at `atMs`, which
+ * the caller has clamped to its receipt (`core/window.ts`). Forward only: an earlier word changes nothing.
+ * Answers the conversation as it stands now, with its window by the database's clock.
+ */
+export async function openConversationWindow(
+  scope: TenantScope,
+  tx: Tx,
+  input: { connectionId: string; peer: PeerKey; atMs: number; nowMs: number },
+): Promise<Conversation> {
+  const wanted = { tenantId: scope.tenantId, connectionId: input.connectionId, ...peerColumns(input.peer) };
+  const [ensured] = await ensureConversations(tx, [wanted], input.nowMs);
+  if (ensured === undefined) throw new Error("A conversation was neither found nor made");
+  await foldConversations(tx, [
+    {
+      tenantId: scope.tenantId,
+      conversationId: ensured.conversationId,
+      customerAtMs: input.atMs,
+      replyPhone: null,
+      replyUserId: null,
+      last: null,
+      inbound: 0,
+      outbound: 0,
+    },
+  ]);
+  const conversation = await getConversationById(scope, tx, ensured.conversationId);
+  if (conversation === null) throw new Error("A conversation vanished inside its transaction");
+  return conversation;
+}
+
+/** The conversation of a connection with a contact or a group; null when they never spoke. */
+export async function getConversation(
+  scope: TenantScope,
+  tx: Tx,
+  key: { connectionId: string; peer: PeerKey },
+): Promise<Conversation | null> {
+  const { contactId, groupId } = peerColumns(key.peer);
+  const [row] = await tx.query(selectByPeer, [scope.tenantId, key.connectionId, contactId, groupId]);
+  return row === undefined ? null : withWindow(row);
+}
+
+/** Null when the tenant has no such conversation. The id of a merged one answers the canonical one. */
+export async function getConversationById(scope: TenantScope, tx: Tx, conversationId: string): Promise<Conversation | null> {
+  const [row] = await tx.query(selectById, [scope.tenantId, conversationId]);
+  return row === undefined ? null : withWindow(row);
+}
+
+/** Whether the window is open at this moment by the database's clock. For the check before a send see `isConversationWindowOpen`. */
+export async function isWindowOpen(scope: TenantScope, tx: Tx, conversationId: string): Promise<boolean> {
+  return (await getConversationById(scope, tx, conversationId))?.window.isOpen ?? false;
+}
+
+/**
+ * The check before a freeform send (I7): open, and more than 5 s left by the database's clock.
+ * False for a conversation that does not exist.
+ */
+export async function isConversationWindowOpen(scope: TenantScope, tx: Tx, conversationId: string): Promise<boolean> {
+  const conversation = await getConversationById(scope, tx, conversationId);
+  return conversation !== null && mayStartFreeform(conversation.window);
+}
+
+/** Counts one more message. Callers count a message only when they have just stored its row, so that duplicates count once. */
+export async function incrementMessageCount(
+  scope: TenantScope,
+  tx: Tx,
+  input: { conversationId: string; direction: "inbound" | "outbound" },
+): Promise<void> {
+  const isInbound = input.direction === "inbound";
+  await foldConversations(tx, [
+    {
+      tenantId: scope.tenantId,
+      conversationId: input.conversationId,
+      customerAtMs: null,
+      replyPhone: null,
+      replyUserId: null,
+      last: null,
+      inbound: isInbound ? 1 : 0,
+      outbound: isInbound ? 0 : 1,
+    },
+  ]);
+}
+
+/** Applies what a batch has learnt, one entry per conversation, in one statement. */
+export async function foldConversations(tx: Tx, facts: readonly ConversationFacts[]): Promise<FoldedConversation[]> {
+  if (facts.length === 0) return [];
+  const rows = await tx.query(fold, [
+    uuids(facts.map((fact) => fact.tenantId)),
+    uuids(facts.map((fact) => fact.conversationId)),
+    times(facts.map((fact) => fact.customerAtMs)),
+    texts(facts.map((fact) => fact.replyPhone)),
+    texts(facts.map((fact) => fact.replyUserId)),
+    times(facts.map((fact) => fact.last?.atMs ?? null)),
+    texts(facts.map((fact) => fact.last?.waMessageId ?? null)),
+    uuids(facts.map((fact) => fact.last?.messageId ?? null)),
+    ints(facts.map((fact) => fact.inbound)),
+    ints(facts.map((fact) => fact.outbound)),
+  ]);
+  return rows.map(({ id, beforeMs, afterMs, refusedAtMs, nowMs }) => ({
+    conversationId: id,
+    before: windowState({ lastCustomerMessageAtMs: beforeMs, refusedAtMs, nowMs }),
+    after: windowState({ lastCustomerMessageAtMs: afterMs, refusedAtMs, nowMs }),
+    nowMs,
+  }));
+}
+
+/** Meta's own word about the window and the free entry point, forward only. Answers the conversations that changed. */
+export async function noteMetaVerdicts(
+  tx: Tx,
+  verdicts: readonly { tenantId: string; conversationId: string; refusedAtMs: number | null; freeEntryPointExpiresAtMs: number | null }[],
+): Promise<string[]> {
+  if (verdicts.length === 0) return [];
+  const sorted = verdicts.toSorted((a, b) => (a.tenantId + a.conversationId < b.tenantId + b.conversationId ? -1 : 1));
+  const rows = await tx.query(refuse, [
+    uuids(sorted.map((verdict) => verdict.tenantId)),
+    uuids(sorted.map((verdict) => verdict.conversationId)),
+    times(sorted.map((verdict) => verdict.refusedAtMs)),
+    times(sorted.map((verdict) => verdict.freeEntryPointExpiresAtMs)),
+  ]);
+  return rows.map((row) => row.id);
+}
+
+export type WantedConversation = { tenantId: string; connectionId: string; contactId: string | null; groupId: string | null };
+
+/** Finds or makes each conversation, aligned with the input. Two transactions that make the same one end with one row. */
+export async function ensureConversations(
+  tx: Tx,
+  wanted: readonly WantedConversation[],
+  nowMs: number,
+): Promise<{ conversationId: string; isNew: boolean }[]> {
+  const found = await findConversations(tx, wanted);
+  const missing = distinctPeers(wanted.filter((_, index) => found[index] === undefined));
+  if (missing.length === 0) return found.map((conversationId) => ({ conversationId: conversationId ?? "", isNew: false }));
+  const inserted = await tx.query(insertMissing, [
+    uuids(missing.map((peer) => peer.tenantId)),
+    uuids(missing.map(() => newId(nowMs))),
+    uuids(missing.map((peer) => peer.connectionId)),
+    uuids(missing.map((peer) => peer.contactId)),
+    texts(missing.map((peer) => peer.groupId)),
+    times(missing.map(() => nowMs)),
+  ]);
+  const made = new Set(inserted.map((row) => row.id));
+  const all = await findConversations(tx, wanted);
+  return all.map((conversationId) => {
+    if (conversationId === undefined) throw new Error("A conversation was neither found nor made");
+    return { conversationId, isNew: made.has(conversationId) };
+  });
+}
+
+async function findConversations(tx: Tx, wanted: readonly WantedConversation[]): Promise<(string | undefined)[]> {
+  const rows = await tx.query(selectByPeers, [
+    uuids(wanted.map((peer) => peer.tenantId)),
+    uuids(wanted.map((peer) => peer.connectionId)),
+    uuids(wanted.map((peer) => peer.contactId)),
+    texts(wanted.map((peer) => peer.groupId)),
+  ]);
+  const found: (string | undefined)[] = wanted.map(() => undefined);
+  for (const row of rows) found[row.ordinal - 1] = row.conversationId;
+  return found;
+}
+
+/** One entry per conversation, in the order of keys in which every transaction inserts. */
+function distinctPeers(wanted: readonly WantedConversation[]): WantedConversation[] {
+  const byKey = new Map(
+    wanted.map((peer) => [`${peer.tenantId} ${peer.connectionId} ${peer.contactId ?? ""} ${peer.groupId ?? ""}`, peer]),
+  );
+  return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, peer]) => peer);
+}
+
+function peerColumns(peer: PeerKey): { contactId: string | null; groupId: string | null } {
+  return { contactId: peer.contactId ?? null, groupId: peer.groupId ?? null };
+}
+
+function withWindow(row: ConversationRow): Conversation {
+  return {
+    ...row,
+    window: windowState({ lastCustomerMessageAtMs: row.lastCustomerMessageAtMs, refusedAtMs: row.refusedAtMs, nowMs: row.nowMs }),
+  };
+}

@@ -1,0 +1,178 @@
+/** Messages as they are read. Reactions, edits and revokes are not listed: they show on the message that they name. */
+import type { ListQuery, Page } from "../../contract/json.ts";
+import type { Message, MessageError, MessageFilter } from "../../contract/messages.ts";
+import { decodeCursor, decodeIdCursor, encodeCursor, lastId, nextIdCursor } from "../../core/cursor.ts";
+import { isUuid } from "../../core/ids.ts";
+import { invalidRequest, notFound } from "../../core/rejection.ts";
+import type { TenantScope } from "../../core/scope.ts";
+import type { Db } from "../../db/pool.ts";
+import { statement, time, type RowOf } from "../../db/statement.ts";
+import { tenantTransaction, type Tx } from "../../db/transaction.ts";
+import { limits } from "../../limits.ts";
+import { resolveReferences, type Resolved } from "./message-references.ts";
+
+const messageRow = {
+  id: "uuid",
+  conversationId: "uuid",
+  connectionId: "uuid",
+  waMessageId: "text?",
+  direction: "text",
+  origin: "text",
+  type: "text",
+  role: "text",
+  content: "json",
+  status: "text",
+  waTimestampMs: "time",
+  senderPhone: "text?",
+  senderUserId: "text?",
+  sentAtMs: "time?",
+  deliveredAtMs: "time?",
+  readAtMs: "time?",
+  playedAtMs: "time?",
+  failedAtMs: "time?",
+  errorCode: "int?",
+  errorTitle: "text?",
+  errorDetails: "text?",
+  pricing: "json?",
+  targetWaMessageId: "text?",
+  isStandby: "bool",
+  createdAtMs: "time",
+} as const;
+type MessageRow = RowOf<typeof messageRow>;
+
+/** The conversation shown is the canonical one. */
+const columns = `m.id, coalesce(v.merged_into_id, v.id) as "conversationId", m.connection_id as "connectionId", m.wa_message_id as "waMessageId",
+  m.direction, m.origin, m.type, m.role, m.content, m.status, m.wa_timestamp as "waTimestampMs",
+  m.sender_phone as "senderPhone", m.sender_user_id as "senderUserId", m.sent_at as "sentAtMs", m.delivered_at as "deliveredAtMs",
+  m.read_at as "readAtMs", m.played_at as "playedAtMs", m.failed_at as "failedAtMs", m.error_code as "errorCode", m.error_title as "errorTitle",
+  m.error_details as "errorDetails", m.pricing, m.target_wa_message_id as "targetWaMessageId", m.is_standby as "isStandby",
+  m.created_at as "createdAtMs"`;
+const conversationJoin = `join whatsapp_conversations v on v.tenant_id = m.tenant_id and v.id = m.conversation_id`;
+const isListed = `role in ('message', 'system', 'call')`;
+
+const selectById = statement("message_list.by_id", `select ${columns} from whatsapp_messages m ${conversationJoin} where m.tenant_id = $1 and m.id = $2`, messageRow);
+const selectPage = statement(
+  "message_list.page",
+  `select ${columns} from (
+     select * from whatsapp_messages where tenant_id = $1 and id < $2::uuid and ${isListed} order by id desc limit $3
+   ) m ${conversationJoin} order by m.id desc`,
+  messageRow,
+);
+const selectByWaMessageId = statement(
+  "message_list.by_wa_message_id",
+  `select ${columns} from whatsapp_connections n
+   join whatsapp_messages m on m.tenant_id = n.tenant_id and m.connection_id = n.id and m.wa_message_id = $2::text and m.${isListed}
+   ${conversationJoin}
+   where n.tenant_id = $1 and m.id < $3::uuid order by m.id desc limit $4`,
+  messageRow,
+);
+const selectCanonical = statement(
+  "message_list.canonical",
+  `select coalesce(merged_into_id, id) as id from whatsapp_conversations where tenant_id = $1 and id = $2`,
+  { id: "uuid" },
+);
+/** The threads of the conversation and of those merged into it, each read by its index no further than one page. */
+const selectThread = statement(
+  "message_list.thread",
+  `select ${columns} from (
+     select t.* from (
+       select $2::uuid as id
+       union all select id from whatsapp_conversations where tenant_id = $1 and merged_into_id = $2
+     ) c cross join lateral (
+       select * from whatsapp_messages x
+       where x.tenant_id = $1 and x.conversation_id = c.id and x.${isListed} and (x.wa_timestamp, x.id) < ($3::timestamptz, $4::uuid)
+       order by x.wa_timestamp desc, x.id desc limit $5
+     ) t order by t.wa_timestamp desc, t.id desc limit $5
+   ) m ${conversationJoin} order by m.wa_timestamp desc, m.id desc`,
+  messageRow,
+);
+
+/** Newest first: by our ids, or within one conversation by Meta's time. */
+export async function listMessages(app: Db, scope: TenantScope, query: ListQuery & MessageFilter): Promise<Page<Message>> {
+  const { conversationId, waMessageId } = query;
+  if (conversationId !== undefined) {
+    if (waMessageId !== undefined) throw invalidRequest("waMessageId and conversationId exclude each other");
+    return listConversationMessages(app, scope, conversationId.toLowerCase(), query);
+  }
+  const limit = query.limit ?? limits.listLimitDefault;
+  const before = decodeIdCursor(query.after);
+  return tenantTransaction(app, scope, async (tx) => {
+    const rows = await (waMessageId === undefined
+      ? tx.query(selectPage, [scope.tenantId, before, limit])
+      : tx.query(selectByWaMessageId, [scope.tenantId, waMessageId, before, limit]));
+    return { data: await shown(tx, scope, rows), next: nextIdCursor(rows, limit) };
+  });
+}
+
+/** A conversation's messages with those of the conversations merged into it. Throws `not_found` without such a conversation. */
+export async function listConversationMessages(app: Db, scope: TenantScope, conversationId: string, query: ListQuery): Promise<Page<Message>> {
+  const limit = query.limit ?? limits.listLimitDefault;
+  const [at, id] = threadKeyAfter(query.after);
+  return tenantTransaction(app, scope, async (tx) => {
+    const [canonical] = await tx.query(selectCanonical, [scope.tenantId, conversationId]);
+    if (canonical === undefined) throw notFound();
+    const rows = await tx.query(selectThread, [scope.tenantId, canonical.id, at, id, limit]);
+    const last = rows.at(-1);
+    const next = last === undefined || rows.length < limit ? null : encodeCursor([last.waTimestampMs, last.id]);
+    return { data: await shown(tx, scope, rows), next };
+  });
+}
+
+/** Any message, also one that lists leave out. */
+export async function getMessage(app: Db, scope: TenantScope, id: string): Promise<Message> {
+  return tenantTransaction(app, scope, async (tx) => {
+    const [message] = await shown(tx, scope, await tx.query(selectById, [scope.tenantId, id]));
+    if (message === undefined) throw notFound();
+    return message;
+  });
+}
+
+function threadKeyAfter(after: string | undefined): [string, string] {
+  if (after === undefined) return ["infinity", lastId];
+  const [atMs, id] = decodeCursor(after, ["number", "text"]);
+  if (!isUuid(id) || Math.abs(atMs) > 8.64e15) throw invalidRequest("`after` is not a cursor of this list");
+  return [time(atMs), id];
+}
+
+async function shown(tx: Tx, scope: TenantScope, rows: readonly MessageRow[]): Promise<Message[]> {
+  const resolved = await resolveReferences(tx, scope.tenantId, rows);
+  return rows.flatMap((row, index) => {
+    const references = resolved[index];
+    return references === undefined ? [] : [shownMessage(row, references)];
+  });
+}
+
+function shownMessage(row: MessageRow, resolved: Resolved): Message {
+  return {
+    id: row.id,
+    conversationId: row.conversationId,
+    connectionId: row.connectionId,
+    waMessageId: row.waMessageId,
+    // The columns' CHECKs allow no other words.
+    direction: row.direction as Message["direction"],
+    origin: row.origin as Message["origin"],
+    type: row.type,
+    content: resolved.content,
+    status: row.status as Message["status"],
+    waTimestamp: time(row.waTimestampMs),
+    sentAt: time(row.sentAtMs),
+    deliveredAt: time(row.deliveredAtMs),
+    readAt: time(row.readAtMs),
+    playedAt: time(row.playedAtMs),
+    failedAt: time(row.failedAtMs),
+    error: shownError({ code: row.errorCode, title: row.errorTitle, details: row.errorDetails }),
+    replyTo: resolved.replyTo,
+    reactions: resolved.reactions,
+    editedAt: resolved.editedAt,
+    revokedAt: resolved.revokedAt,
+    from: row.direction === "inbound" ? { waId: row.senderPhone, userId: row.senderUserId } : null,
+    isStandby: row.isStandby,
+    pricing: row.pricing,
+    createdAt: time(row.createdAtMs),
+  };
+}
+
+/** Blame and sentence come from the table of Graph's errors, which is not there yet. */
+export function shownError(error: { code: number | null; title: string | null; details: string | null }): MessageError | null {
+  return error.code === null && error.title === null && error.details === null ? null : { ...error, blame: null, sentence: null };
+}

@@ -1,0 +1,190 @@
+/**
+ * Which tenant and connection an update belongs to. The tenant comes from the WABA id of the entry, the connection from
+ * the phone_number_id; a delivery signed for one Meta app touches only accounts of that app (I9, I10).
+ */
+import { texts, uuids } from "../../db/arrays.ts";
+import { newId } from "../../db/new-id.ts";
+import { statement } from "../../db/statement.ts";
+import type { Tx } from "../../db/transaction.ts";
+
+export type RoutingKey = { appKey: string; wabaId: string | null; phoneNumberId: string | null; displayPhoneNumber: string | null };
+
+export type Route = {
+  tenantId: string;
+  accountId: string;
+  /** Null only where the update names no number. */
+  connectionId: string | null;
+  /** Scope of business-scoped user ids: the portfolio, or the account until that is known. */
+  userIdScope: string;
+  locale: string;
+  supportedTypes: readonly string[];
+  autoReplyEnabled: boolean;
+  autoReplyIntervalSeconds: number;
+};
+export type RoutingResult = Route | { parked: "unrouted" | "number_mismatch"; tenantId: string | null; detail: string };
+
+const accountRow = {
+  tenantId: "uuid",
+  accountId: "uuid",
+  wabaId: "text",
+  portfolioId: "text?",
+  appKey: "text",
+  locale: "text",
+  supportedTypes: "texts",
+  autoReplyEnabled: "bool",
+  autoReplyIntervalSeconds: "int",
+} as const;
+
+const selectAccounts = statement(
+  "routing.accounts",
+  `select a.tenant_id as "tenantId", a.id as "accountId", a.waba_id as "wabaId", a.portfolio_id as "portfolioId", a.app_key as "appKey",
+     t.locale, t.supported_types as "supportedTypes", t.auto_reply_enabled as "autoReplyEnabled",
+     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds"
+   from whatsapp_accounts a join tenants t on t.id = a.tenant_id
+   where a.waba_id = any($1::text[])`,
+  accountRow,
+);
+
+const selectConnections = statement(
+  "routing.connections",
+  `select id, tenant_id as "tenantId", account_id as "accountId", phone_number_id as "phoneNumberId",
+     regexp_replace(display_phone_number, '\\D', '', 'g') as "displayDigits"
+   from whatsapp_connections where phone_number_id = any($1::text[]) or account_id = any($2::uuid[])`,
+  { id: "uuid", tenantId: "uuid", accountId: "uuid", phoneNumberId: "text", displayDigits: "text?" },
+);
+
+const insertDiscovered = statement(
+  "routing.insert_discovered",
+  `insert into whatsapp_connections (tenant_id, id, account_id, phone_number_id, display_phone_number, state, last_seen_at)
+   select *, 'discovered', now() from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])
+   on conflict (phone_number_id) do nothing
+   returning id`,
+  { id: "uuid" },
+);
+
+const touch = statement(
+  "routing.touch",
+  `update whatsapp_connections set last_seen_at = $2::timestamptz
+   where id = any($1::uuid[]) and (last_seen_at is null or last_seen_at < $2::timestamptz - interval '1 minute')`,
+  {},
+);
+
+const lockAccounts = statement(
+  "routing.lock_accounts",
+  `select count(pg_advisory_xact_lock(hashtextextended('waba:' || waba_id, 0)))::int as locked
+   from (select unnest($1::text[]) as waba_id order by 1) w`,
+  { locked: "int" },
+);
+
+type Account = Awaited<ReturnType<typeof findAccounts>>[number];
+type Connection = { id: string; tenantId: string; accountId: string; phoneNumberId: string; displayDigits: string | null };
+
+/** Aligned with the input. Makes a `discovered` connection for a number of a known account that is seen for the first time. */
+export async function route(tx: Tx, keys: readonly RoutingKey[], nowMs: number): Promise<RoutingResult[]> {
+  const accounts = await accountsOf(tx, keys);
+  const numbers = new Map(keys.flatMap((key) => (key.phoneNumberId === null ? [] : [[key.phoneNumberId, key]])));
+  let connections = await findConnections(tx, [...numbers.keys()], namelessAccounts(keys, accounts));
+  const discovered = [...numbers.values()].flatMap((key) => {
+    const account = accountFor(key, accounts);
+    const isKnown = connections.some((connection) => connection.phoneNumberId === key.phoneNumberId);
+    return account === null || isKnown ? [] : [{ account, key }];
+  });
+  if (discovered.length > 0) {
+    await discover(tx, discovered, nowMs);
+    connections = await findConnections(tx, [...numbers.keys()], namelessAccounts(keys, accounts));
+  }
+  const byNumber = new Map(connections.map((connection) => [connection.phoneNumberId, connection]));
+  const seen = new Map<string, RoutingResult>();
+  return keys.map((key) => {
+    const name = `${key.appKey} ${key.wabaId ?? ""} ${key.phoneNumberId ?? ""} ${key.displayPhoneNumber ?? ""}`;
+    const known = seen.get(name);
+    if (known !== undefined) return known;
+    const result = decide(key, accountFor(key, accounts), byNumber, connections);
+    seen.set(name, result);
+    return result;
+  });
+}
+
+/** Notes that the connections were heard of, at most once a minute each. */
+export async function touchConnections(tx: Tx, connectionIds: readonly string[], nowMs: number): Promise<void> {
+  if (connectionIds.length > 0) await tx.query(touch, [uuids(connectionIds), new Date(nowMs).toISOString()]);
+}
+
+function decide(
+  key: RoutingKey,
+  account: Account | null,
+  byNumber: ReadonlyMap<string, Connection>,
+  connections: readonly Connection[],
+): RoutingResult {
+  if (account === null) return { parked: "unrouted", tenantId: null, detail: `No account is connected for WABA ${key.wabaId ?? "(none)"}` };
+  const connection = key.phoneNumberId === null ? connectionByDisplay(key, account, connections) : byNumber.get(key.phoneNumberId);
+  if (connection !== undefined && connection.accountId !== account.accountId) {
+    return {
+      parked: "number_mismatch",
+      tenantId: account.tenantId,
+      detail: `Number ${key.phoneNumberId ?? ""} belongs to another account`,
+    };
+  }
+  return {
+    tenantId: account.tenantId,
+    accountId: account.accountId,
+    connectionId: connection?.id ?? null,
+    userIdScope: account.portfolioId ?? `account:${account.wabaId}`,
+    locale: account.locale,
+    supportedTypes: account.supportedTypes,
+    autoReplyEnabled: account.autoReplyEnabled,
+    autoReplyIntervalSeconds: account.autoReplyIntervalSeconds,
+  };
+}
+
+/** Account-level values carry no phone_number_id: the displayed number tells, or there is only one number. */
+function connectionByDisplay(key: RoutingKey, account: Account, connections: readonly Connection[]): Connection | undefined {
+  const own = connections.filter((connection) => connection.accountId === account.accountId);
+  const digits = key.displayPhoneNumber?.replaceAll(/\D/g, "") ?? "";
+  const named = digits === "" ? undefined : own.find((connection) => connection.displayDigits === digits);
+  return named ?? (own.length === 1 ? own[0] : undefined);
+}
+
+/**
+ * Whoever connects an account takes the same lock before it looks for parked updates, and so do we before we call an
+ * update unrouted: one of the two sees the other's rows.
+ */
+async function accountsOf(tx: Tx, keys: readonly RoutingKey[]): Promise<Map<string, Account>> {
+  const wabaIds = [...new Set(keys.flatMap((key) => (key.wabaId === null ? [] : [key.wabaId])))];
+  const found = new Map((await findAccounts(tx, wabaIds)).map((account) => [account.wabaId, account]));
+  const missing = wabaIds.filter((wabaId) => !found.has(wabaId));
+  if (missing.length > 0) {
+    await tx.query(lockAccounts, [texts(missing)]);
+    for (const account of await findAccounts(tx, missing)) found.set(account.wabaId, account);
+  }
+  return found;
+}
+
+function findAccounts(tx: Tx, wabaIds: readonly string[]) {
+  return tx.query(selectAccounts, [texts(wabaIds)]);
+}
+
+function findConnections(tx: Tx, phoneNumberIds: readonly string[], accountIds: readonly string[]): Promise<Connection[]> {
+  return tx.query(selectConnections, [texts(phoneNumberIds), uuids(accountIds)]);
+}
+
+function namelessAccounts(keys: readonly RoutingKey[], accounts: ReadonlyMap<string, Account>): string[] {
+  const nameless = keys.flatMap((key) => (key.phoneNumberId === null ? [accountFor(key, accounts)?.accountId ?? null] : []));
+  return [...new Set(nameless.filter((id) => id !== null))];
+}
+
+function accountFor(key: RoutingKey, accounts: ReadonlyMap<string, Account>): Account | null {
+  const account = key.wabaId === null ? undefined : accounts.get(key.wabaId);
+  return account !== undefined && account.appKey === key.appKey ? account : null;
+}
+
+async function discover(tx: Tx, discovered: readonly { account: Account; key: RoutingKey }[], nowMs: number): Promise<void> {
+  const sorted = discovered.toSorted((a, b) => ((a.key.phoneNumberId ?? "") < (b.key.phoneNumberId ?? "") ? -1 : 1));
+  await tx.query(insertDiscovered, [
+    uuids(sorted.map(({ account }) => account.tenantId)),
+    uuids(sorted.map(() => newId(nowMs))),
+    uuids(sorted.map(({ account }) => account.accountId)),
+    texts(sorted.map(({ key }) => key.phoneNumberId)),
+    texts(sorted.map(({ key }) => key.displayPhoneNumber)),
+  ]);
+}

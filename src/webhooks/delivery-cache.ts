@@ -1,0 +1,49 @@
+/**
+ * What this node has just taken in, already parsed, so that its own workers need not read the body back and parse it
+ * again. Only a shortcut: a worker that finds nothing here reads the journal. Bounded by the bytes of the bodies.
+ */
+import type { Lane, LocatedUpdate } from "../services/whatsapp/graph/updates.ts";
+
+export type CachedDelivery = { appKey: string; receivedAtMs: number; located: readonly LocatedUpdate[] };
+type Entry = CachedDelivery & { bytes: number; lanes: Set<Lane> };
+
+export class DeliveryCache {
+  readonly #entries = new Map<string, Entry>();
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Keeps a committed delivery until each of its lanes has taken it. When there is no room it is left out. */
+  put(id: string, delivery: CachedDelivery, lanes: Iterable<Lane>, bytes: number): void {
+    if (this.#bytes + bytes > this.#bytesMax) return;
+    this.#entries.set(id, { ...delivery, bytes, lanes: new Set(lanes) });
+    this.#bytes += bytes;
+  }
+
+  /** The delivery for one lane, once. */
+  take(id: string, lane: Lane): CachedDelivery | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || !entry.lanes.delete(lane)) return undefined;
+    if (entry.lanes.size === 0) {
+      this.#entries.delete(id);
+      this.#bytes -= entry.bytes;
+    }
+    return entry;
+  }
+
+  /** Another node may take the work: what was put before `receivedBeforeMs` will not be asked for here. */
+  dropOlder(receivedBeforeMs: number): void {
+    for (const [id, entry] of this.#entries) {
+      if (entry.receivedAtMs >= receivedBeforeMs) return;
+      this.#entries.delete(id);
+      this.#bytes -= entry.bytes;
+    }
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+}

@@ -1,0 +1,17 @@
+/** Once for a whole run of the tests: the server that all test processes share. A file that is run alone starts its own. */
+import { startTestServer } from "./server.ts";
+
+/** Holds the `TestServer` as JSON for the test processes. */
+export const serverVariable = "KESHER_TEST_SERVER";
+
+let stop: (() => Promise<void>) | null = null;
+
+export async function globalSetup(): Promise<void> {
+  const started = await startTestServer();
+  stop = started.stop;
+  process.env[serverVariable] = JSON.stringify(started.server);
+}
+
+export async function globalTeardown(): Promise<void> {
+  await stop?.();
+}
