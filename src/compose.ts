@@ -7,6 +7,7 @@ import { startEmbedded, type EmbeddedServer } from "./db/embedded.ts";
 import { holdProgramLock, openDatabases, prepareDatabase, type Databases, type ProgramLock } from "./db/open.ts";
 import { keepPartitions } from "./db/partitions.ts";
 import type { Server } from "./db/pool.ts";
+import { createStatistics } from "./db/statistics.ts";
 import { createFailpoint } from "./failpoint.ts";
 import { createReadiness } from "./http/readiness.ts";
 import { createServer } from "./http/server.ts";
@@ -89,7 +90,7 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       secretsOf: apps.secretsOf,
       receive: (appKey, body) => receiver.receive(appKey, body),
       onAnswer: ({ outcome, appKey, bytes, updates, startedAt }) =>
-        events.webhookAnswered({ requestId: "", appKey, bytes, updates, outcome, ms: performance.now() - startedAt }),
+        events.webhookAnswered({ appKey, bytes, updates, outcome, ms: performance.now() - startedAt }),
       isDraining: readiness.isDraining,
     });
     const http = await createServer({
@@ -130,7 +131,7 @@ export async function startProgram(config: Config, console: Console, signal: Abo
         },
         onActivity: (tenantIds) => hub.publish(tenantIds),
         onBatch: (kind, result, ms) => events.batchRan(kind, result, ms),
-        onError: (kind, error, attempt, waitMs) => events.workerRetries({ kind, error, attempt, waitMs, ms: 0 }),
+        onError: (kind, error, attempt, waitMs) => events.workerRetries({ kind, error, attempt, waitMs }),
       });
       workers = running;
       stops.push(() => stopWorkers(running));
@@ -201,9 +202,9 @@ function startUpkeep(
   nowMs: () => number,
   onError: (error: unknown) => void,
 ): () => Promise<void> {
-  let seen = { rows: 0, oldestMs: 0 };
+  let seen: Awaited<ReturnType<typeof backlog>> = { updates: 0, oldestMs: 0, parked: {} };
   metrics.sources.databasePool = databases.inUse;
-  metrics.sources.inbound = () => ({ backlog: seen.rows, oldestMs: seen.oldestMs, parked: {} });
+  metrics.sources.inbound = () => ({ backlog: seen.updates, oldestMs: seen.oldestMs, parked: seen.parked });
   const sampling = new Loop({
     runOnce: async () => {
       seen = await backlog(databases.ingest);
@@ -222,9 +223,19 @@ function startUpkeep(
     random: Math.random,
     pollMs: limits.upkeepMs,
   });
-  sampling.start();
-  partitions.start();
+  const { keepOnce } = createStatistics(databases.owner);
+  const statistics = new Loop({
+    runOnce: async () => {
+      await keepOnce();
+      return false;
+    },
+    onError,
+    random: Math.random,
+    pollMs: limits.statisticsPollMs,
+  });
+  const loops = [sampling, partitions, statistics];
+  for (const loop of loops) loop.start();
   return async () => {
-    await Promise.all([sampling.stop(), partitions.stop()]);
+    await Promise.all(loops.map((loop) => loop.stop()));
   };
 }

@@ -188,4 +188,10 @@ export const limits = {
   drainGraceMs: 1_000,
   /** SIGTERM: everything is gone by then. */
   stopMsMax: 9_500,
+
+  /** Tables are analysed again when they have grown by this factor, up to a size from which autovacuum suffices. */
+  statisticsGrowthFactor: 2,
+  statisticsBytesMin: 64 * 2 ** 10,
+  statisticsBytesMax: 2 ** 30,
+  statisticsPollMs: 1_000,
 } as const;

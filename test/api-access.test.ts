@@ -8,7 +8,12 @@ const api = await startApi({ after });
 const [one, other] = [await api.tenant(), await api.tenant()];
 const [own, foreign] = [await seedWorld(api, one.id), await seedWorld(api, other.id, { waId: "972509999999" })];
 
-type Operation = { summary?: string; security?: unknown[]; tags?: string[]; requestBody?: { content?: Record<string, { schema?: { properties?: object; required?: string[] } }> } };
+type Operation = {
+  summary?: string;
+  security?: unknown[];
+  tags?: string[];
+  requestBody?: { content?: Record<string, { schema?: { properties?: object; required?: string[] } }> };
+};
 const description = await api.call("GET", "/openapi.json");
 const operations = Object.entries(description.json.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
@@ -43,7 +48,8 @@ const bodies: Record<string, unknown> = {
   "/api/v1/parked/replay": { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" },
   "/api/v1/deliveries/replay": { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" },
 };
-const bodyOf = (method: string, path: string): { body?: unknown } => (method === "GET" || method === "DELETE" || bodies[path] === undefined ? {} : { body: bodies[path] });
+const bodyOf = (method: string, path: string): { body?: unknown } =>
+  method === "GET" || method === "DELETE" || bodies[path] === undefined ? {} : { body: bodies[path] };
 
 test("the description has every route of the design", () => {
   const described = operations.map(({ method, path }) => `${method} ${path}`);
@@ -77,7 +83,12 @@ test("the description has every route of the design", () => {
 test("no route of the API answers without a key, or with one that nobody has", async () => {
   for (const { method, path } of protectedOperations) {
     const url = path.replace("{id}", randomUUID());
-    for (const options of [{}, { key: `ksh_${"0".repeat(32)}_${"A".repeat(43)}` }, { key: "x" }, { headers: { authorization: "Basic eDp5" } }]) {
+    for (const options of [
+      {},
+      { key: `ksh_${"0".repeat(32)}_${"A".repeat(43)}` },
+      { key: "x" },
+      { headers: { authorization: "Basic eDp5" } },
+    ]) {
       const answer = await api.call(method, url, { ...options, ...bodyOf(method, path) });
       assert.equal(answer.status, 401, `${method} ${path}`);
       assert.equal(answer.json.code, "unauthorized");
@@ -141,7 +152,9 @@ test("a tenant's key cannot do what is the operator's", async () => {
 test("a replay of parked updates reaches only the tenant's own", async () => {
   const answer = await api.call("POST", "/api/v1/parked/replay", { key: one.key, body: bodies["/api/v1/parked/replay"] });
   assert.deepEqual([answer.status, answer.json.replayed], [202, 1]);
-  const { rows } = await api.platform.pool.query("select parked_id from webhook_pending where parked_id = any($1)", [[own.parkedId, foreign.parkedId]]);
+  const { rows } = await api.platform.pool.query("select parked_id from webhook_pending where parked_id = any($1)", [
+    [own.parkedId, foreign.parkedId],
+  ]);
   assert.deepEqual(rows, [{ parked_id: own.parkedId }]);
 });
 
@@ -149,7 +162,10 @@ test("the admin key reads as the tenant that it names, and must name one", async
   const nameless = await api.call("GET", "/api/v1/conversations", { key: adminKey });
   assert.deepEqual([nameless.status, nameless.json.code], [400, "tenant_required"]);
   const named = await api.call("GET", `/api/v1/conversations?tenantId=${one.id}`, { key: adminKey });
-  assert.deepEqual(named.json.data.map((conversation: { id: string }) => conversation.id), [own.conversationId]);
+  assert.deepEqual(
+    named.json.data.map((conversation: { id: string }) => conversation.id),
+    [own.conversationId],
+  );
   const all = await api.call("GET", "/api/v1/parked", { key: adminKey });
   assert.equal(all.json.data.length, 2);
 });
@@ -216,10 +232,17 @@ test("a sign-in link works once, and its cookie writes only from our own page", 
   const cookie = setCookie.split(";")[0] ?? "";
   assert.equal((await api.call("GET", "/api/v1/conversations", { headers: { cookie } })).json.data.length, 1);
   assert.equal((await api.call("GET", "/api/v1/deliveries", { headers: { cookie } })).status, 200);
-  const write = (headers: Record<string, string>) => api.call("PATCH", `/api/v1/tenants/${one.id}`, { body: {}, headers: { cookie, ...headers } });
+  const write = (headers: Record<string, string>) =>
+    api.call("PATCH", `/api/v1/tenants/${one.id}`, { body: {}, headers: { cookie, ...headers } });
   assert.equal((await write({ "sec-fetch-site": "same-origin" })).status, 200);
   assert.equal((await write({ origin: api.url })).status, 200);
-  for (const headers of [{}, { "sec-fetch-site": "cross-site" }, { "sec-fetch-site": "same-site" }, { origin: "http://evil.example" }, { origin: "null" }]) {
+  for (const headers of [
+    {},
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
+    { origin: "http://evil.example" },
+    { origin: "null" },
+  ]) {
     assert.equal((await write(headers as Record<string, string>)).status, 403, JSON.stringify(headers));
   }
 });

@@ -48,7 +48,10 @@ test("a conversation has the fields that clients rely on", async () => {
   assert.match(conversation.contact.userId, /^IL\./);
   const { data, next } = await read(seeded.key, "conversations");
   assert.equal(next, null);
-  assert.deepEqual(data.map((row: { id: string }) => row.id), [seeded.conversationId]);
+  assert.deepEqual(
+    data.map((row: { id: string }) => row.id),
+    [seeded.conversationId],
+  );
 });
 
 test("a window is shut 24 hours after the last word, or when Meta refused since; its end does not move", async () => {
@@ -60,10 +63,16 @@ test("a window is shut 24 hours after the last word, or when Meta refused since;
   const closed = await read(refused.key, `conversations/${refused.conversationId}/window`);
   assert.deepEqual([closed.isOpen, closed.remainingMs], [false, 0]);
   assert.ok(Date.parse(closed.expiresAt) > Date.now());
-  await api.ingest.pool.query("update whatsapp_conversations set refused_at = last_customer_message_at where id = $1", [refused.conversationId]);
+  await api.ingest.pool.query("update whatsapp_conversations set refused_at = last_customer_message_at where id = $1", [
+    refused.conversationId,
+  ]);
   assert.equal((await read(refused.key, `conversations/${refused.conversationId}/window`)).isOpen, true);
   await api.ingest.pool.query("update whatsapp_conversations set last_customer_message_at = null where id = $1", [refused.conversationId]);
-  assert.deepEqual(await read(refused.key, `conversations/${refused.conversationId}/window`), { isOpen: false, expiresAt: null, remainingMs: 0 });
+  assert.deepEqual(await read(refused.key, `conversations/${refused.conversationId}/window`), {
+    isOpen: false,
+    expiresAt: null,
+    remainingMs: 0,
+  });
 });
 
 test("walking a list by its cursor gives every conversation once, in order, whatever the page", async () => {
@@ -80,22 +89,35 @@ test("walking a list by its cursor gives every conversation once, in order, what
     await api.ingest.pool.query(
       `insert into whatsapp_conversations (tenant_id, id, connection_id, contact_id, last_message_at, last_message_hour, created_at)
        values ($1, $2, $3, $4, $5, $6, now())`,
-      [seeded.tenantId, conversationId, seeded.connectionId, contactId, atMs === null ? null : new Date(atMs), Math.floor((atMs ?? 0) / hourMs)],
+      [
+        seeded.tenantId,
+        conversationId,
+        seeded.connectionId,
+        contactId,
+        atMs === null ? null : new Date(atMs),
+        Math.floor((atMs ?? 0) / hourMs),
+      ],
     );
     ids.push(conversationId);
   }
   const whole = (await read(seeded.key, "conversations?limit=200")).data as { id: string; lastMessageAt: string | null }[];
   assert.deepEqual(whole.map(({ id }) => id).toSorted(), ids.toSorted());
-  assert.deepEqual(whole, whole.toSorted((a, b) => (b.lastMessageAt ?? "").localeCompare(a.lastMessageAt ?? "") || b.id.localeCompare(a.id)));
+  assert.deepEqual(
+    whole,
+    whole.toSorted((a, b) => (b.lastMessageAt ?? "").localeCompare(a.lastMessageAt ?? "") || b.id.localeCompare(a.id)),
+  );
   for (const limit of [1, 7, 24]) {
     const walked: string[] = [];
-    for (let after = ""; ; ) {
+    for (let after = ""; ;) {
       const page = await read(seeded.key, `conversations?limit=${limit}${after}`);
       walked.push(...page.data.map(({ id }: { id: string }) => id));
       if (page.next === null) break;
       after = `&after=${page.next}`;
     }
-    assert.deepEqual(walked, whole.map(({ id }) => id));
+    assert.deepEqual(
+      walked,
+      whole.map(({ id }) => id),
+    );
   }
 });
 
@@ -156,25 +178,45 @@ test("a message shows the latest reaction of each side, its latest edit, and wha
   await insertMessage(api, seeded.tenantId, { ...base, waMessageId: "reply-to-unknown", atMs: atMs + 2_000, target: "wamid.unknown" });
 
   const { data } = await read(seeded.key, `conversations/${seeded.conversationId}/messages`);
-  assert.deepEqual(data.map((message: { waMessageId: string }) => message.waMessageId), ["reply-to-unknown", "reply", second, first]);
+  assert.deepEqual(
+    data.map((message: { waMessageId: string }) => message.waMessageId),
+    ["reply-to-unknown", "reply", second, first],
+  );
   const [unknownReply, reply, , target] = data;
   assert.deepEqual(target.reactions, [
     { emoji: "🙏", from: "business", waId: null, userId: null, at: new Date(atMs - 5_000).toISOString() },
     { emoji: "❤️", from: "customer", waId: "972501234567", userId: null, at: new Date(atMs - 2_000).toISOString() },
   ]);
-  assert.deepEqual([target.content.body, target.editedAt, target.revokedAt], ["second wording", new Date(atMs - 1_000).toISOString(), null]);
+  assert.deepEqual(
+    [target.content.body, target.editedAt, target.revokedAt],
+    ["second wording", new Date(atMs - 1_000).toISOString(), null],
+  );
   assert.deepEqual(reply.replyTo, { waMessageId: first, id: seeded.messageIds[0], preview: "second wording" });
   assert.deepEqual(unknownReply.replyTo, { waMessageId: "wamid.unknown", id: null, preview: null });
   assert.equal(target.status, "received");
 
   await reaction("r4", null, atMs + 3_000);
-  await insertMessage(api, seeded.tenantId, { ...base, waMessageId: "v1", atMs: atMs - 4_500, role: "revoke", type: "revoke", content: { v: 1, kind: "revoke" }, target: first });
+  await insertMessage(api, seeded.tenantId, {
+    ...base,
+    waMessageId: "v1",
+    atMs: atMs - 4_500,
+    role: "revoke",
+    type: "revoke",
+    content: { v: 1, kind: "revoke" },
+    target: first,
+  });
   const revoked = await read(seeded.key, `messages/${seeded.messageIds[0]}`);
   assert.deepEqual(revoked.content, { v: 1, kind: "revoked" });
   assert.equal(revoked.revokedAt, new Date(atMs - 4_500).toISOString());
-  assert.deepEqual(revoked.reactions.map(({ from }: { from: string }) => from), ["business"]);
+  assert.deepEqual(
+    revoked.reactions.map(({ from }: { from: string }) => from),
+    ["business"],
+  );
   assert.equal((await read(seeded.key, `messages/${replyId}`)).replyTo.preview, "🚫");
-  assert.deepEqual((await read(seeded.key, `messages?waMessageId=reply`)).data.map(({ id }: { id: string }) => id), [replyId]);
+  assert.deepEqual(
+    (await read(seeded.key, `messages?waMessageId=reply`)).data.map(({ id }: { id: string }) => id),
+    [replyId],
+  );
   const timeline = await read(seeded.key, `messages/${seeded.messageIds[0]}/timeline`);
   assert.equal(timeline.data[0].type, "message.created");
   assert.equal(timeline.data.filter(({ type }: { type: string }) => type === "reaction.changed").length, 4);
@@ -191,10 +233,25 @@ test("in a group each participant has a reaction of their own, and there is no c
   const id = await insertMessage(api, seeded.tenantId, { ...base, waMessageId: "g-m", atMs: Date.now() });
   for (const [index, senderPhone] of ["1", "2", "1"].entries()) {
     const content = { v: 1, kind: "reaction", emoji: ["a", "b", "c"][index] };
-    await insertMessage(api, seeded.tenantId, { ...base, waMessageId: `g-${index}`, atMs: Date.now() + index, role: "reaction", type: "reaction", content, target: "g-m", senderPhone });
+    await insertMessage(api, seeded.tenantId, {
+      ...base,
+      waMessageId: `g-${index}`,
+      atMs: Date.now() + index,
+      role: "reaction",
+      type: "reaction",
+      content,
+      target: "g-m",
+      senderPhone,
+    });
   }
   const message = await read(seeded.key, `messages/${id}`);
-  assert.deepEqual(message.reactions.map((one: { emoji: string; waId: string }) => [one.waId, one.emoji]), [["2", "b"], ["1", "c"]]);
+  assert.deepEqual(
+    message.reactions.map((one: { emoji: string; waId: string }) => [one.waId, one.emoji]),
+    [
+      ["2", "b"],
+      ["1", "c"],
+    ],
+  );
   const conversation = await read(seeded.key, `conversations/${conversationId}`);
   assert.deepEqual([conversation.contact, conversation.group], [null, { id: "g1", subject: "Family" }]);
 });
@@ -215,27 +272,48 @@ test("a merged conversation is answered by its canonical one, which has the mess
     `insert into whatsapp_conversations (tenant_id, id, connection_id, contact_id, merged_into_id, created_at) values ($1, $2, $3, $4, $5, now())`,
     [seeded.tenantId, conversationId, seeded.connectionId, contactId, seeded.conversationId],
   );
-  await insertMessage(api, seeded.tenantId, { connectionId: seeded.connectionId, conversationId, waMessageId: "of-merged", atMs: Date.now() });
+  await insertMessage(api, seeded.tenantId, {
+    connectionId: seeded.connectionId,
+    conversationId,
+    waMessageId: "of-merged",
+    atMs: Date.now(),
+  });
   assert.equal((await read(seeded.key, `conversations/${conversationId}`)).id, seeded.conversationId);
   const { data, next } = await read(seeded.key, `conversations/${conversationId}/messages?limit=2`);
-  assert.deepEqual(data.map((message: { waMessageId: string }) => message.waMessageId), ["of-merged", seeded.waMessageIds[1]]);
+  assert.deepEqual(
+    data.map((message: { waMessageId: string }) => message.waMessageId),
+    ["of-merged", seeded.waMessageIds[1]],
+  );
   assert.ok(data.every((message: { conversationId: string }) => message.conversationId === seeded.conversationId));
   const rest = await read(seeded.key, `conversations/${conversationId}/messages?limit=2&after=${next}`);
-  assert.deepEqual(rest.data.map((message: { waMessageId: string }) => message.waMessageId), [seeded.waMessageIds[0]]);
+  assert.deepEqual(
+    rest.data.map((message: { waMessageId: string }) => message.waMessageId),
+    [seeded.waMessageIds[0]],
+  );
   for (const filter of ["waId=972501234567", "userId=IL.merged", "userId=IL.merged&waId=972501234567"]) {
     const found = (await read(seeded.key, `conversations?${filter}`)).data;
-    assert.deepEqual(found.map(({ id }: { id: string }) => id), [seeded.conversationId], filter);
+    assert.deepEqual(
+      found.map(({ id }: { id: string }) => id),
+      [seeded.conversationId],
+      filter,
+    );
     assert.equal(found[0].contact.userId, "IL.merged");
   }
   assert.equal((await read(seeded.key, `contacts/${contactId}`)).id, seeded.contactId);
-  assert.deepEqual((await read(seeded.key, "contacts")).data.map(({ id }: { id: string }) => id), [seeded.contactId]);
+  assert.deepEqual(
+    (await read(seeded.key, "contacts")).data.map(({ id }: { id: string }) => id),
+    [seeded.contactId],
+  );
 });
 
 test("a phone that was given to somebody else is shown with, and finds, only its owner of today", async () => {
   const seeded = await world();
   const [contactId, conversationId] = [newId(Date.now()), newId(Date.now())];
   const { pool } = api.ingest;
-  await pool.query(`insert into whatsapp_contacts (tenant_id, id, profile_at, profile_wa_message_id, created_at) values ($1, $2, now(), 'w', now())`, [seeded.tenantId, contactId]);
+  await pool.query(
+    `insert into whatsapp_contacts (tenant_id, id, profile_at, profile_wa_message_id, created_at) values ($1, $2, now(), 'w', now())`,
+    [seeded.tenantId, contactId],
+  );
   await pool.query(
     `insert into whatsapp_contact_addresses (tenant_id, kind, scope, value, claimant, contact_id, from_at)
      values ($1, 'phone', '', '972501234567', 'IL.new', $2, now()), ($1, 'user_id', 'portfolio', 'IL.new', '', $2, now())`,
@@ -248,14 +326,21 @@ test("a phone that was given to somebody else is shown with, and finds, only its
   assert.equal((await read(seeded.key, `contacts/${seeded.contactId}`)).waId, null);
   assert.equal((await read(seeded.key, `contacts/${contactId}`)).waId, "972501234567");
   const found = (await read(seeded.key, "conversations?waId=972501234567")).data;
-  assert.deepEqual(found.map(({ id }: { id: string }) => id), [conversationId]);
+  assert.deepEqual(
+    found.map(({ id }: { id: string }) => id),
+    [conversationId],
+  );
 });
 
 test("deliveries tell their state, show their raw bytes, and are replayed only when they are decoded", async () => {
   const { pool } = api.ingest;
   const deliver = async (lanes: number, results: { kind: string; stored: number; parked: number }[]): Promise<string> => {
     const id = newId(Date.now());
-    await pool.query(`insert into webhook_deliveries (id, app_key, received_at, lanes, body) values ($1, '', now(), $2, $3)`, [id, lanes, Buffer.from('{"a":1}')]);
+    await pool.query(`insert into webhook_deliveries (id, app_key, received_at, lanes, body) values ($1, '', now(), $2, $3)`, [
+      id,
+      lanes,
+      Buffer.from('{"a":1}'),
+    ]);
     for (const { kind, stored, parked } of results) {
       await pool.query(
         `insert into webhook_results (delivery_id, kind, updates, stored, parked, duplicates, suppressed, applied_at) values ($1, $2, $3, $4, $5, 0, 0, now())`,
@@ -266,15 +351,21 @@ test("deliveries tell their state, show their raw bytes, and are replayed only w
   };
   const applied = await deliver(1, [{ kind: "whatsapp-messages", stored: 2, parked: 0 }]);
   const pending = await deliver(2, [{ kind: "whatsapp-messages", stored: 2, parked: 0 }]);
-  const partly = await deliver(2, [{ kind: "whatsapp-messages", stored: 2, parked: 0 }, { kind: "whatsapp-statuses", stored: 0, parked: 1 }]);
+  const partly = await deliver(2, [
+    { kind: "whatsapp-messages", stored: 2, parked: 0 },
+    { kind: "whatsapp-statuses", stored: 0, parked: 1 },
+  ]);
   const parked = await deliver(1, [{ kind: "whatsapp-account", stored: 0, parked: 1 }]);
   const { data } = await read(adminKey, "deliveries?limit=4");
-  assert.deepEqual(data.map(({ id, state }: { id: string; state: string }) => [id, state]), [
-    [parked, "parked"],
-    [partly, "partly_parked"],
-    [pending, "pending"],
-    [applied, "applied"],
-  ]);
+  assert.deepEqual(
+    data.map(({ id, state }: { id: string; state: string }) => [id, state]),
+    [
+      [parked, "parked"],
+      [partly, "partly_parked"],
+      [pending, "pending"],
+      [applied, "applied"],
+    ],
+  );
   assert.deepEqual([data[1].updates, data[1].stored, data[1].parked, data[1].bytes], [3, 2, 1, 7]);
   const detail = await read(adminKey, `deliveries/${partly}`);
   assert.equal(Buffer.from(detail.body, "base64").toString(), '{"a":1}');
@@ -284,7 +375,12 @@ test("deliveries tell their state, show their raw bytes, and are replayed only w
   assert.equal((await replay(partly)).json.replayed, 1);
   assert.equal((await replay(randomUUID())).status, 404);
   const queued = async (id: string): Promise<unknown[]> =>
-    (await api.platform.pool.query("select kind, updates, counted_deliveries, is_replay from webhook_pending where delivery_ids = array[$1::uuid] order by id", [id])).rows;
+    (
+      await api.platform.pool.query(
+        "select kind, updates, counted_deliveries, is_replay from webhook_pending where delivery_ids = array[$1::uuid] order by id",
+        [id],
+      )
+    ).rows;
   assert.deepEqual(await queued(pending), []);
   assert.deepEqual(await queued(partly), [
     { kind: "whatsapp-messages", updates: 2, counted_deliveries: 0, is_replay: true },
@@ -321,7 +417,8 @@ test("a tenant's counts are its own and add up; the operator's have the queue as
 });
 
 test("bad bodies, types, sizes and texts are problems with a field, never errors inside", async () => {
-  const post = (body: unknown, headers: Record<string, string> = {}) => api.call("POST", "/api/v1/tenants", { key: adminKey, body, headers });
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    api.call("POST", "/api/v1/tenants", { key: adminKey, body, headers });
   for (const [body, field] of [
     [{ slug: "x" }, /name/],
     [{ name: "x", slug: "Not A Slug" }, /slug/],

@@ -42,7 +42,13 @@ test("a connection is made once, keeps its id, takes the new token, and is refus
   assert.equal(again.json.id, first.json.id);
   const { rows } = await api.platform.pool.query("select access_token from whatsapp_connections where id = $1", [first.json.id]);
   const sealed = JSON.parse(rows[0].access_token.toString());
-  assert.deepEqual(sealed, { table: "whatsapp_connections", column: "access_token", tenantId: one.id, rowId: first.json.id, plain: "second" });
+  assert.deepEqual(sealed, {
+    table: "whatsapp_connections",
+    column: "access_token",
+    tenantId: one.id,
+    rowId: first.json.id,
+    plain: "second",
+  });
   for (const wanted of [
     { ...body, tenantId: other.id },
     { ...body, tenantId: other.id, wabaId: "w2" },
@@ -52,7 +58,10 @@ test("a connection is made once, keeps its id, takes the new token, and is refus
     assert.equal(refused.json.code, "conflict");
   }
   const events = await api.call("GET", "/api/v1/activity", { key: one.key });
-  assert.deepEqual(events.json.data.map((event: { type: string }) => event.type), ["connection.changed", "connection.changed"]);
+  assert.deepEqual(
+    events.json.data.map((event: { type: string }) => event.type),
+    ["connection.changed", "connection.changed"],
+  );
 });
 
 test("many calls at once for one number make one connection", async () => {
@@ -102,7 +111,10 @@ test("connecting an account puts exactly its own parked updates into the queue",
   const body = { tenantId: id, wabaId: "w-parked", phoneNumberId: "p-parked", displayPhoneNumber: "+1", accessToken: "t" };
   assert.equal((await api.call("POST", "/api/v1/connections", { key: adminKey, body })).status, 201);
   const { rows } = await api.platform.pool.query("select * from webhook_pending where account = 'w-parked' order by id");
-  assert.deepEqual(rows.map((row) => row.parked_id), wanted);
+  assert.deepEqual(
+    rows.map((row) => row.parked_id),
+    wanted,
+  );
   assert.ok(rows.every((row) => row.is_replay && row.update_index === 3 && row.counted_deliveries === 0 && row.updates === 1));
 });
 

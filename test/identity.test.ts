@@ -202,7 +202,11 @@ test("a sighting is settled only when every part of it is on record since that t
 test("every address that a sighting names is known before it is judged, those of its links too", () => {
   const values = (one: SeenIdentity): string[] => addressesOf(one).map(({ kind, value }) => `${kind} ${value}`);
   assert.deepEqual(values(nobody), []);
-  assert.deepEqual(values(seen(1, { phone: "1", userId: "US.a", parentUserId: "US.ENT.p" })), ["user_id US.a", "phone 1", "parent_user_id US.ENT.p"]);
+  assert.deepEqual(values(seen(1, { phone: "1", userId: "US.a", parentUserId: "US.ENT.p" })), [
+    "user_id US.a",
+    "phone 1",
+    "parent_user_id US.ENT.p",
+  ]);
   assert.deepEqual(values(changedNumber(1, "1", "2")), ["phone 1", "phone 2", "phone 1"]);
   assert.deepEqual(
     values(

@@ -74,7 +74,8 @@ test("The metrics are there by the names that dashboards rely on", async () => {
   const { events, metrics } = setUp("info");
   metrics.sources.databasePool = () => ({ inUse: 3, waiting: 2 });
   metrics.sources.inbound = () => ({ backlog: 9, oldestMs: 1_500, parked: { unrouted: 4 } });
-  events.batchApplied({ kind: "whatsapp-messages", deliveries: 1, updates: 3, stored: 2, parked: 1, duplicates: 0, suppressed: 0, ms: 5 });
+  const parked = [{ item: { deliveryId: "d" }, tenantId: null, reason: "unrouted" }];
+  events.batchRan("whatsapp-messages", { rows: 1, updates: 3, parked }, 5);
   events.streamOpened();
   events.stop();
   const text = await metrics.registry.metrics();
@@ -85,7 +86,7 @@ test("The metrics are there by the names that dashboards rely on", async () => {
     "wa_inbound_backlog 9",
     "wa_inbound_oldest_seconds 1.5",
     'wa_parked{reason="unrouted"} 4',
-    'wa_webhook_updates_total{kind="whatsapp-messages",outcome="stored"} 2',
+    'wa_webhook_updates_total{kind="whatsapp-messages",outcome="applied"} 2',
     'wa_webhook_updates_total{kind="whatsapp-messages",outcome="parked"} 1',
     "wa_process_seconds_bucket",
     "wa_webhook_ack_seconds_bucket",

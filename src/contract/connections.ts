@@ -43,7 +43,12 @@ export const CreateConnection = Type.Object({
 export type CreateConnection = Static<typeof CreateConnection>;
 
 /** What Graph said about the token and the number; `checked: false` when nobody asked. Never a reason to refuse. */
-export const Verification = Type.Object({ checked: Type.Boolean(), ok: Nullable(Type.Boolean()), detail: Nullable(Type.String()), facts: AnyJson });
+export const Verification = Type.Object({
+  checked: Type.Boolean(),
+  ok: Nullable(Type.Boolean()),
+  detail: Nullable(Type.String()),
+  facts: AnyJson,
+});
 export type Verification = Static<typeof Verification>;
 
 export const CreatedConnection = Type.Object({ id: Id, verification: Verification });

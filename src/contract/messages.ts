@@ -2,7 +2,18 @@
 import { Type, type Static } from "typebox";
 import { AnyJson, Id, Nullable, OneOf, Text, Time } from "./json.ts";
 
-export const messageStatuses = ["received", "pending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played", "cancelled"] as const;
+export const messageStatuses = [
+  "received",
+  "pending",
+  "unknown",
+  "accepted",
+  "sent",
+  "failed",
+  "delivered",
+  "read",
+  "played",
+  "cancelled",
+] as const;
 
 export const MessageError = Type.Object({
   code: Nullable(Type.Integer()),

@@ -42,7 +42,14 @@ export type Evidence = {
   departures: Map<string, Departure>;
   bonds: Map<string, Bond>;
   contacts: Map<string, KnownContact>;
-  added: { addresses: Set<Address>; earlier: Set<Address>; ties: Set<Tie>; departures: Set<Departure>; bonds: Set<Bond>; contacts: Set<string> };
+  added: {
+    addresses: Set<Address>;
+    earlier: Set<Address>;
+    ties: Set<Tie>;
+    departures: Set<Departure>;
+    bonds: Set<Bond>;
+    contacts: Set<string>;
+  };
 };
 
 export function emptyEvidence(): Evidence {

@@ -28,6 +28,17 @@ export class LinkError extends Error {}
 
 export type Db = { readonly pool: pg.Pool; query<Row>(statement: Statement<Row>, values?: readonly Value[]): Promise<Row[]> };
 
+/**
+ * Every statement of the path in goes from a set of keys to rows by an index. Its plan is made once and kept, and it may be
+ * made while a table is still empty: without these settings it would then scan that table for ever.
+ */
+const ingestPlans = [
+  "-c plan_cache_mode=force_generic_plan",
+  "-c enable_seqscan=off",
+  "-c enable_hashjoin=off",
+  "-c enable_mergejoin=off",
+];
+
 export function openPool(server: Server, options: PoolOptions): Db {
   const settings = [
     options.role === "owner" ? "" : `-c role=${options.role}`,
@@ -35,8 +46,7 @@ export function openPool(server: Server, options: PoolOptions): Db {
     `-c statement_timeout=${options.statementTimeoutMs}`,
     `-c idle_in_transaction_session_timeout=${limits.idleInTransactionMsMax}`,
     `-c lock_timeout=${limits.lockWaitMsMax}`,
-    // Plans are made for sets of any size; counting parameters again for each call costs more than it saves.
-    "-c plan_cache_mode=force_generic_plan",
+    ...(options.role === "kesher_ingest" ? ingestPlans : []),
     "-c jit=off",
   ];
   const pool = new pg.Pool({

@@ -47,7 +47,15 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
   );
   api.post(
     "/parked/:id/replay",
-    { schema: { tags: ["operations"], summary: "Try a parked update again", params: IdParams, querystring: TenantQuery, response: replayed } },
+    {
+      schema: {
+        tags: ["operations"],
+        summary: "Try a parked update again",
+        params: IdParams,
+        querystring: TenantQuery,
+        response: replayed,
+      },
+    },
     async (request, reply) => {
       const answer = await replayParked(reachOf(request, request.query, "manage"), idOf(request.params.id));
       deps.wakeWorkers();
@@ -56,7 +64,15 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
   );
   api.post(
     "/parked/replay",
-    { schema: { tags: ["operations"], summary: "Try all parked updates of a time again", querystring: TenantQuery, body: ReplayRange, response: replayed } },
+    {
+      schema: {
+        tags: ["operations"],
+        summary: "Try all parked updates of a time again",
+        querystring: TenantQuery,
+        body: ReplayRange,
+        response: replayed,
+      },
+    },
     async (request, reply) => {
       const answer = await replayParkedRange(reachOf(request, request.query, "manage"), request.body);
       deps.wakeWorkers();
@@ -111,7 +127,9 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
   );
   api.post(
     "/deliveries/:id/replay",
-    { schema: { tags: ["operations"], summary: "Apply a delivery again", description: "Admin key.", params: IdParams, response: replayed } },
+    {
+      schema: { tags: ["operations"], summary: "Apply a delivery again", description: "Admin key.", params: IdParams, response: replayed },
+    },
     async (request, reply) => {
       requirePlatform(principalOf(request));
       const answer = await replayDelivery(deps.platform, idOf(request.params.id));
@@ -121,7 +139,15 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
   );
   api.post(
     "/deliveries/replay",
-    { schema: { tags: ["operations"], summary: "Apply all deliveries of a time again", description: "Admin key.", body: ReplayRange, response: replayed } },
+    {
+      schema: {
+        tags: ["operations"],
+        summary: "Apply all deliveries of a time again",
+        description: "Admin key.",
+        body: ReplayRange,
+        response: replayed,
+      },
+    },
     async (request, reply) => {
       requirePlatform(principalOf(request));
       const answer = await replayDeliveryRange(deps.platform, request.body);

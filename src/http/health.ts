@@ -9,8 +9,10 @@ export type HealthDeps = { isReady: () => Promise<boolean>; metricsText: () => P
 const plain = (description: string) => ({ description, content: { "text/plain": { schema: Type.String() } } });
 
 export function registerHealth(api: Api, deps: HealthDeps): void {
-  api.get("/livez", { schema: { tags: ["health"], summary: "Alive?", security: [], response: { 200: plain("Alive") } } }, async (_request, reply) =>
-    reply.type("text/plain; charset=utf-8").send("ok\n"),
+  api.get(
+    "/livez",
+    { schema: { tags: ["health"], summary: "Alive?", security: [], response: { 200: plain("Alive") } } },
+    async (_request, reply) => reply.type("text/plain; charset=utf-8").send("ok\n"),
   );
   api.get(
     "/readyz",

@@ -114,7 +114,11 @@ function createNodeServer(
   isClosing: () => boolean,
 ): Server {
   const server = createHttpServer(
-    { connectionsCheckingInterval: limits.httpConnectionsCheckMs, requestTimeout: limits.httpRequestMsMax, headersTimeout: limits.httpHeadersMsMax },
+    {
+      connectionsCheckingInterval: limits.httpConnectionsCheckMs,
+      requestTimeout: limits.httpRequestMsMax,
+      headersTimeout: limits.httpHeadersMsMax,
+    },
     (request, response) => {
       if (isClosing()) response.setHeader("connection", "close");
       const appKey = request.method === "POST" ? webhookAppKey(request.url ?? "") : null;
@@ -191,4 +195,3 @@ const usedLinkPage = `<!doctype html><html lang="en"><meta charset="utf-8"><titl
 <h1>This sign-in link no longer works</h1>
 <p>Each link works once. Restart the program to get a new one on its console.</p></html>
 `;
-

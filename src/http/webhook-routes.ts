@@ -32,7 +32,8 @@ export function registerWebhookRoutes(api: Api, verifyToken: VerifyToken): void 
   const delivery = {
     tags: ["webhook"],
     summary: "Take a signed webhook",
-    description: "`X-Hub-Signature-256` is the HMAC of the raw body with the app's secret. 200 is sent only once the body is stored durably.",
+    description:
+      "`X-Hub-Signature-256` is the HMAC of the raw body with the app's secret. 200 is sent only once the body is stored durably.",
     security: [],
     consumes: ["application/json"],
     response: { 200: plain("Stored"), 401: plain("Bad signature"), 413: plain("Above 5 MB"), 503: plain("Could not store; deliver again") },

@@ -79,10 +79,15 @@ const insertUnits = statement(
   {},
 );
 
-const oldest = statement(
-  "pending.oldest",
-  `select (select count(*) from webhook_pending)::int as rows, (select extract(epoch from clock_timestamp() - min(created_at)) * 1000 from webhook_pending) as "oldestMs"`,
-  { rows: "int", oldestMs: "bigint?" },
+const waiting = statement(
+  "pending.waiting",
+  `select coalesce(sum(updates), 0)::int as updates, coalesce(extract(epoch from clock_timestamp() - min(created_at)) * 1000, 0) as "oldestMs" from webhook_pending`,
+  { updates: "int", oldestMs: "bigint" },
+);
+const parkedByReason = statement(
+  "pending.parked_by_reason",
+  `select reason, count(*)::int as parked from parked_updates where resolved_at is null group by reason`,
+  { reason: "text", parked: "int" },
 );
 
 export type ClaimLimits = { accountsMax: number; rowsMax: number; updatesMax: number };
@@ -122,7 +127,13 @@ export async function insertPendingUnits(tx: Tx, lane: Lane, units: readonly Uni
   ]);
 }
 
-export async function backlog(db: Db): Promise<{ rows: number; oldestMs: number }> {
-  const [row] = await db.query(oldest);
-  return { rows: row?.rows ?? 0, oldestMs: Math.max(0, row?.oldestMs ?? 0) };
+/** For the metrics: how much waits, for how long, and what is parked. */
+export async function backlog(db: Db): Promise<{ updates: number; oldestMs: number; parked: Record<string, number> }> {
+  const [row] = await db.query(waiting);
+  const parked = await db.query(parkedByReason);
+  return {
+    updates: row?.updates ?? 0,
+    oldestMs: Math.max(0, row?.oldestMs ?? 0),
+    parked: Object.fromEntries(parked.map(({ reason, parked: count }) => [reason, count])),
+  };
 }

@@ -7,33 +7,11 @@ import { errorFacts, type Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
 export type WebhookAnswer = {
-  requestId: string;
   appKey: string;
   bytes: number;
   updates: number;
   /** `stored` is the only one that answered 200. */
   outcome: "stored" | "bad_signature" | "too_large" | "unknown_app" | "overloaded" | "unavailable" | "aborted";
-  ms: number;
-};
-
-export type BatchFacts = {
-  kind: string;
-  deliveries: number;
-  updates: number;
-  stored: number;
-  parked: number;
-  duplicates: number;
-  suppressed: number;
-  ms: number;
-};
-
-export type GraphFacts = {
-  messageId: string;
-  outcome: "accepted" | "refused" | "not_sent" | "unknown";
-  /** Graph's code, or a short reason. */
-  code?: number | string;
-  blame?: string;
-  fbtraceId?: string | null;
   ms: number;
 };
 
@@ -88,33 +66,12 @@ export function createEvents(log: Log, metrics: Metrics) {
       log.error({ deliveries: facts.deliveries, error: errorFacts(facts.error) }, "webhooks could not be stored");
     },
 
-    batchApplied(facts: BatchFacts): void {
-      const { kind } = facts;
-      metrics.processSeconds.observe({ kind, outcome: "applied" }, facts.ms / 1000);
-      for (const outcome of ["stored", "parked", "duplicates", "suppressed"] as const) {
-        if (facts[outcome] > 0) metrics.webhookUpdates.inc({ kind, outcome }, facts[outcome]);
-      }
-      if (log.isLevelEnabled("debug")) log.debug(facts, "updates applied");
-    },
-    updateParked(facts: { kind: string; reason: string; deliveryId: string; tenantId: string | null }): void {
-      log.warn(facts, "update parked");
-    },
-    workerRetries(facts: { kind: string; error: unknown; attempt: number; waitMs: number; ms: number }): void {
-      const { kind, error, attempt, waitMs, ms } = facts;
-      metrics.processSeconds.observe({ kind, outcome: "retried" }, ms / 1000);
+    workerRetries(facts: { kind: string; error: unknown; attempt: number; waitMs: number }): void {
+      const { kind, error, attempt, waitMs } = facts;
+      metrics.workerRetries.inc({ kind });
       log.warn({ kind, attempt, waitMs, error: errorFacts(error) }, "worker tries again");
     },
-    workerBroke(facts: { kind: string; error: unknown }): void {
-      metrics.processSeconds.observe({ kind: facts.kind, outcome: "broken" }, 0);
-      log.error({ kind: facts.kind, error: errorFacts(facts.error) }, "worker met what must not happen");
-    },
 
-    graphAnswered(facts: GraphFacts): void {
-      metrics.graphSeconds.observe(facts.ms / 1000);
-      metrics.sends.inc({ outcome: facts.outcome, code_class: facts.blame ?? "none" });
-      if (facts.outcome === "accepted") log.debug(facts, "message accepted by Graph");
-      else log.warn(facts, "message not accepted by Graph");
-    },
     automaticReply(
       messageId: string,
       outcome: {

@@ -65,6 +65,12 @@ export function createMetrics(version: string) {
         for (const [reason, count] of Object.entries(sources.inbound?.().parked ?? {})) this.set({ reason }, count);
       },
     }),
+    workerRetries: new Counter({
+      name: "wa_worker_retries_total",
+      help: "Turns of workers that failed and are tried again",
+      labelNames: ["kind"],
+      registers,
+    }),
     webhookRequests: new Counter({ name: "wa_webhook_requests_total", help: "Webhook POSTs answered", labelNames: ["outcome"], registers }),
     webhookAckSeconds: new Histogram({
       name: "wa_webhook_ack_seconds",

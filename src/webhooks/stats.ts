@@ -6,7 +6,11 @@ import type { Reach } from "./parked.ts";
 
 const counts = { stored: "bigint", parked: "bigint", duplicates: "bigint", suppressed: "bigint" } as const;
 
-const selectTenant = statement("stats.tenant", `select stored, parked, duplicates, suppressed from activity_counters where tenant_id = $1`, counts);
+const selectTenant = statement(
+  "stats.tenant",
+  `select stored, parked, duplicates, suppressed from activity_counters where tenant_id = $1`,
+  counts,
+);
 /** One statement, so that the numbers belong to one moment. The queue has a row per commit and account, not per delivery. */
 const selectPlatform = statement(
   "stats.platform",
@@ -36,6 +40,8 @@ export async function readStats(reach: Reach): Promise<Stats> {
   return summed(row ?? { stored: 0, parked: 0, duplicates: 0, suppressed: 0, deliveries: 0, pending: 0, oldestPendingMs: 0 });
 }
 
-function summed<Counts extends { stored: number; parked: number; duplicates: number; suppressed: number }>(row: Counts): Counts & { updates: number } {
+function summed<Counts extends { stored: number; parked: number; duplicates: number; suppressed: number }>(
+  row: Counts,
+): Counts & { updates: number } {
   return { ...row, updates: row.stored + row.parked + row.duplicates + row.suppressed };
 }

@@ -80,7 +80,10 @@ export async function startApi(t: AfterAll, overrides: Partial<HttpDeps> = {}): 
   };
   const tenant: Api["tenant"] = async () => {
     const slug = `t-${randomBytes(6).toString("hex")}`;
-    const { json } = await call("POST", "/api/v1/tenants", { key: adminKey, body: { name: slug, slug, locale: "he", timeZone: "Asia/Jerusalem" } });
+    const { json } = await call("POST", "/api/v1/tenants", {
+      key: adminKey,
+      body: { name: slug, slug, locale: "he", timeZone: "Asia/Jerusalem" },
+    });
     return { id: json.id, key: json.apiKey };
   };
   return { url, app, platform, ingest, open, hub, sessions, clock, call, tenant, close };
@@ -133,7 +136,13 @@ export async function seedWorld(api: Api, tenantId: string, options: { waId?: st
     [tenantId, conversationId, connectionId, contactId, at, waMessageIds[1], messageIds[1], Math.floor(lastAtMs / hourMs)],
   );
   for (const [index, id] of messageIds.entries()) {
-    await insertMessage(api, tenantId, { id, connectionId, conversationId, waMessageId: waMessageIds[index] ?? "", atMs: lastAtMs - 1_000 * (1 - index) });
+    await insertMessage(api, tenantId, {
+      id,
+      connectionId,
+      conversationId,
+      waMessageId: waMessageIds[index] ?? "",
+      atMs: lastAtMs - 1_000 * (1 - index),
+    });
   }
   await pool.query(
     `insert into parked_updates (id, delivery_id, update_index, kind, tenant_id, app_key, waba_id, reason, detail, update_json, received_at, parked_at)

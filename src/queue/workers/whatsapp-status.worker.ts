@@ -5,7 +5,8 @@
 import { clampedTime } from "../../core/window.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
-import { linkCache, resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
+import { linkCache } from "../../services/whatsapp/contact-link-cache.ts";
+import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
 import { noteMetaVerdicts } from "../../services/whatsapp/conversations.ts";
 import type { StatusUpdate } from "../../services/whatsapp/graph/updates.ts";
 import { insertStatusFacts, messageKey, projectFacts, type ChangedMessage, type Fact } from "../../services/whatsapp/statuses.ts";

@@ -20,7 +20,9 @@ const insert = statement(
   `insert into api_keys (tenant_id, id, name, secret_sha256, scopes, expires_at) values ($1, $2, $3, $4::bytea, $5::text[], $6::timestamptz)`,
   {},
 );
-const countAll = statement("api_keys.count", `select count(*) from api_keys where tenant_id = $1 and revoked_at is null`, { count: "bigint" });
+const countAll = statement("api_keys.count", `select count(*) from api_keys where tenant_id = $1 and revoked_at is null`, {
+  count: "bigint",
+});
 const keyRow = {
   id: "uuid",
   name: "text",

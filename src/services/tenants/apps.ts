@@ -28,7 +28,11 @@ const upsert = statement(
  * The same app again keeps its key and takes the new secrets. Sealed are a comma-separated list of secrets
  * (`meta_apps.app_secrets`) and the verify token (`meta_apps.verify_token`).
  */
-export async function putApp(platform: Db, wanted: CreateApp, tools: { seal: Sealer; nowMs: number }): Promise<CreatedApp & { isNew: boolean }> {
+export async function putApp(
+  platform: Db,
+  wanted: CreateApp,
+  tools: { seal: Sealer; nowMs: number },
+): Promise<CreatedApp & { isNew: boolean }> {
   const secrets = wanted.appSecret.split(",").map((secret) => secret.trim());
   if (secrets.includes("") || secrets.length > limits.appSecretsMax) {
     throw invalidRequest(`appSecret must be one to ${limits.appSecretsMax} secrets, comma-separated`);

@@ -44,11 +44,7 @@ const change = statement(
 );
 
 /** With its first API key, whose secret is in the answer. The same slug again gives the tenant that is there, and no secret. */
-export async function createTenant(
-  platform: Db,
-  wanted: CreateTenant,
-  nowMs: number,
-): Promise<{ id: string; apiKey: string | null }> {
+export async function createTenant(platform: Db, wanted: CreateTenant, nowMs: number): Promise<{ id: string; apiKey: string | null }> {
   if (wanted.timeZone !== undefined) assertTimeZone(wanted.timeZone);
   return transaction(platform, async (tx) => {
     const [made] = await tx.query(insert, [newId(nowMs), wanted.name, wanted.slug, wanted.locale ?? null, wanted.timeZone ?? null]);

@@ -17,11 +17,15 @@ import { limits } from "../../limits.ts";
 const lockWaba = statement("accounts.lock_waba", `select pg_advisory_xact_lock(hashtextextended('waba:' || $1::text, 0))::text as locked`, {
   locked: "text",
 });
-const selectByWaba = statement("accounts.by_waba", `select tenant_id as "tenantId", id, app_key as "appKey" from whatsapp_accounts where waba_id = $1`, {
-  tenantId: "uuid",
-  id: "uuid",
-  appKey: "text",
-});
+const selectByWaba = statement(
+  "accounts.by_waba",
+  `select tenant_id as "tenantId", id, app_key as "appKey" from whatsapp_accounts where waba_id = $1`,
+  {
+    tenantId: "uuid",
+    id: "uuid",
+    appKey: "text",
+  },
+);
 const insert = statement(
   "accounts.insert",
   `insert into whatsapp_accounts (tenant_id, id, waba_id, portfolio_id, app_key) values ($1, $2, $3, $4, $5)`,
@@ -87,6 +91,10 @@ export async function listAccounts(app: Db, scope: TenantScope, query: ListQuery
   const limit = query.limit ?? limits.listLimitDefault;
   const before = decodeIdCursor(query.after);
   const rows = await tenantTransaction(app, scope, (tx) => tx.query(selectPage, [scope.tenantId, before, limit]));
-  const data = rows.map(({ createdAtMs, appKey, ...row }) => ({ ...row, appKey: appKey === "" ? null : appKey, createdAt: time(createdAtMs) }));
+  const data = rows.map(({ createdAtMs, appKey, ...row }) => ({
+    ...row,
+    appKey: appKey === "" ? null : appKey,
+    createdAt: time(createdAtMs),
+  }));
   return { data, next: nextIdCursor(rows, limit) };
 }

@@ -69,28 +69,32 @@ const insertOfContacts = statement(
    on conflict do nothing`,
   {},
 );
-/** What no message tells is folded into the target; unread messages are carried over. */
-const merge = statement(
-  "conversations.merge",
-  `with links as (
-     select * from unnest($2::uuid[], $3::uuid[]) as l (id, target)
-   ), carried as (
-     select l.target, max(c.refused_at) as refused_at, max(c.free_entry_point_expires_at) as free_entry_point_expires_at,
-       max(c.auto_replied_at) as auto_replied_at, sum(c.unread_count)::bigint as unread, bool_or(c.state = 'open' and c.last_message_id is not null) as is_open
-     from links l join whatsapp_conversations c on c.tenant_id = $1 and c.id = l.id
-     where l.target is not null group by l.target
-   ), linked as (
-     update whatsapp_conversations c set merged_into_id = l.target, unread_count = case when l.target is null then c.unread_count else 0 end
-     from links l where c.tenant_id = $1 and c.id = l.id and c.merged_into_id is distinct from l.target
-     returning c.id
-   )
-   update whatsapp_conversations c set
+/** What no message tells is folded into the target, and unread messages are carried over. */
+const carry = statement(
+  "conversations.carry",
+  `update whatsapp_conversations c set
      refused_at = greatest(c.refused_at, f.refused_at),
      free_entry_point_expires_at = greatest(c.free_entry_point_expires_at, f.free_entry_point_expires_at),
      auto_replied_at = greatest(c.auto_replied_at, f.auto_replied_at),
      unread_count = c.unread_count + f.unread,
-     state = case when f.is_open then 'open' else c.state end
-   from carried f where c.tenant_id = $1 and c.id = f.target and not exists (select from links l where l.id = c.id)`,
+     state = case when f.is_open then 'open' else c.state end,
+     assignee_id = coalesce(c.assignee_id, f.assignee_id)
+   from (
+     select l.target, max(m.refused_at) as refused_at, max(m.free_entry_point_expires_at) as free_entry_point_expires_at,
+       max(m.auto_replied_at) as auto_replied_at, sum(m.unread_count)::bigint as unread,
+       bool_or(m.state = 'open' and m.last_message_id is not null) as is_open, (array_agg(m.assignee_id order by m.id) filter (where m.assignee_id is not null))[1] as assignee_id
+     from unnest($2::uuid[], $3::uuid[]) as l (id, target)
+     join whatsapp_conversations m on m.tenant_id = $1 and m.id = l.id
+     where l.target is not null group by l.target
+   ) f
+   where c.tenant_id = $1 and c.id = f.target`,
+  {},
+);
+const link = statement(
+  "conversations.link",
+  `update whatsapp_conversations c set merged_into_id = l.target, unread_count = case when l.target is null then c.unread_count else 0 end
+   from unnest($2::uuid[], $3::uuid[]) as l (id, target)
+   where c.tenant_id = $1 and c.id = l.id`,
   {},
 );
 
@@ -126,7 +130,9 @@ export async function relinkConversations(
     return target === conversation.mergedIntoId ? [] : [{ id: conversation.id, target, before: conversation.mergedIntoId }];
   });
   if (links.length === 0) return [];
-  await tx.query(merge, [tenantId, uuids(links.map(({ id }) => id)), uuids(links.map(({ target }) => target))]);
+  const arrays = [tenantId, uuids(links.map(({ id }) => id)), uuids(links.map(({ target }) => target))];
+  await tx.query(carry, arrays);
+  await tx.query(link, arrays);
   return [...new Set(links.flatMap(({ id, target, before }) => [target ?? id, before ?? id]))];
 }
 

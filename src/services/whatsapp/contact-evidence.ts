@@ -21,8 +21,15 @@ import type { Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 import type { TenantAddress } from "./contact-locks.ts";
 
-/** What is loaded of one tenant. Names: of the contact's own addresses, and as shown, which counts those merged into it. */
-export type Loaded = { evidence: Evidence; profiles: Map<string, { own: Profile; shown: Profile }> };
+/** Of the contact's own addresses, and as shown, which counts those of contacts merged into it. */
+export type Names = {
+  own: Profile;
+  shown: Profile;
+  /** `own` as it was read. */
+  read: Profile;
+};
+/** What is loaded of one tenant. */
+export type Loaded = { evidence: Evidence; names: Map<string, Names> };
 export type Known = Map<string, Loaded>;
 export type TenantContact = { tenantId: string; contactId: string };
 
@@ -142,7 +149,7 @@ const lockContacts = statement(
 
 export function loadedOf(known: Known, tenantId: string): Loaded {
   let loaded = known.get(tenantId);
-  if (loaded === undefined) known.set(tenantId, (loaded = { evidence: emptyEvidence(), profiles: new Map() }));
+  if (loaded === undefined) known.set(tenantId, (loaded = { evidence: emptyEvidence(), names: new Map() }));
   return loaded;
 }
 
@@ -150,16 +157,16 @@ export function loadedOf(known: Known, tenantId: string): Loaded {
 export async function loadKnown(tx: Tx, addresses: readonly TenantAddress[]): Promise<Known> {
   const known: Known = new Map();
   for (const row of await tx.query(selectKnown, addressArrays(addresses))) {
-    const { evidence, profiles } = loadedOf(known, row.tenantId);
+    const { evidence, names } = loadedOf(known, row.tenantId);
     const { contactId, createdAtMs, canonicalId, value, fromAtMs } = row;
     if (contactId === null || createdAtMs === null || canonicalId === null) {
       knowDeparture(evidence, { phone: value, atMs: fromAtMs });
       continue;
     }
     evidence.contacts.set(contactId, { id: contactId, createdAtMs, canonicalId });
-    const { own, shown } = profilesIn(row);
-    profiles.set(contactId, { own, shown: profiles.get(contactId)?.shown ?? shown });
-    if (canonicalId !== contactId) profiles.set(canonicalId, { own: profiles.get(canonicalId)?.own ?? noProfile, shown });
+    const read = namesIn(row);
+    // In this quick look what is shown is the canonical contact's, whichever of the merged ones the address leads to.
+    names.set(contactId, read);
     addOnce(evidence, row, contactId);
   }
   return known;
@@ -238,10 +245,10 @@ async function lock(tx: Tx, known: Known, contacts: readonly TenantContact[]): P
     uuids(contacts.map(({ contactId }) => contactId)),
   ]);
   for (const row of rows) {
-    const { evidence, profiles } = loadedOf(known, row.tenantId);
+    const { evidence, names } = loadedOf(known, row.tenantId);
     const { id, createdAtMs, canonicalId } = row;
     evidence.contacts.set(id, { id, createdAtMs, canonicalId });
-    profiles.set(id, profilesIn(row));
+    names.set(id, namesIn(row));
   }
 }
 
@@ -257,15 +264,20 @@ function addressKey({ kind, scope, value }: { kind: string; scope: string; value
 
 function tieOf(row: RowOf<typeof tieRow>): Tie {
   const { phone, atMs, contactId, otherScope: scope, otherValue: value, otherAtMs } = row;
-  const other = row.otherKind === "phone" ? ({ kind: "phone", value, atMs: otherAtMs } as const) : ({ kind: "user_id", scope, value } as const);
+  const other =
+    row.otherKind === "phone" ? ({ kind: "phone", value, atMs: otherAtMs } as const) : ({ kind: "user_id", scope, value } as const);
   return { phone, atMs, other, contactId };
 }
 
-function profilesIn(row: RowOf<typeof profileRow>): { own: Profile; shown: Profile } {
-  return {
-    own: { atMs: row.ownAtMs ?? 0, waMessageId: row.ownWaMessageId ?? "", profileName: row.ownProfileName, username: row.ownUsername },
-    shown: { atMs: row.shownAtMs ?? 0, waMessageId: row.shownWaMessageId ?? "", profileName: row.shownProfileName, username: row.shownUsername },
+function namesIn(row: RowOf<typeof profileRow>): Names {
+  const own = { atMs: row.ownAtMs ?? 0, waMessageId: row.ownWaMessageId ?? "", profileName: row.ownProfileName, username: row.ownUsername };
+  const shown = {
+    atMs: row.shownAtMs ?? 0,
+    waMessageId: row.shownWaMessageId ?? "",
+    profileName: row.shownProfileName,
+    username: row.shownUsername,
   };
+  return { own, shown, read: own };
 }
 
 function addressArrays(addresses: readonly TenantAddress[]): Buffer[] {

@@ -9,9 +9,13 @@ import { statement } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
 
 const sorted = `(select distinct hashtextextended(key, 0) as hash from unnest($1::text[]) as key order by hash offset 0) keys`;
-const shareTenants = statement("contacts.share_tenants", `select pg_advisory_xact_lock_shared(hash)::text as done from ${sorted}`, { done: "text" });
+const shareTenants = statement("contacts.share_tenants", `select pg_advisory_xact_lock_shared(hash)::text as done from ${sorted}`, {
+  done: "text",
+});
 const takeTenants = statement("contacts.take_tenants", `select pg_advisory_xact_lock(hash)::text as done from ${sorted}`, { done: "text" });
-const takeAddresses = statement("contacts.take_addresses", `select pg_advisory_xact_lock(hash)::text as done from ${sorted}`, { done: "text" });
+const takeAddresses = statement("contacts.take_addresses", `select pg_advisory_xact_lock(hash)::text as done from ${sorted}`, {
+  done: "text",
+});
 
 export type TenantAddress = AddressKey & { tenantId: string };
 
@@ -25,5 +29,7 @@ export async function lockTenants(tx: Tx, tenantIds: readonly string[], isAlone:
 
 export async function lockAddresses(tx: Tx, addresses: readonly TenantAddress[]): Promise<void> {
   if (addresses.length === 0) return;
-  await tx.query(takeAddresses, [texts(addresses.map((address) => `contact ${address.tenantId} ${addressText({ ...address, claimant: "" })}`))]);
+  await tx.query(takeAddresses, [
+    texts(addresses.map((address) => `contact ${address.tenantId} ${addressText({ ...address, claimant: "" })}`)),
+  ]);
 }

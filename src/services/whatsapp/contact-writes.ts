@@ -113,10 +113,23 @@ export async function writeContactStates(tx: Tx, states: readonly ContactState[]
 
 /** What was added to the evidence since it was loaded. */
 export async function writeEvidence(tx: Tx, known: Known, nowMs: number): Promise<void> {
-  await insertAddresses(tx, collect(known, ({ addresses, earlier }) => [...new Set([...addresses, ...earlier])]));
-  await insertBonds(tx, collect(known, ({ bonds }) => [...bonds]), nowMs);
-  await insertTies(tx, collect(known, ({ ties }) => [...ties]));
-  await insertDepartures(tx, collect(known, ({ departures }) => [...departures]));
+  await insertAddresses(
+    tx,
+    collect(known, ({ addresses, earlier }) => [...new Set([...addresses, ...earlier])]),
+  );
+  await insertBonds(
+    tx,
+    collect(known, ({ bonds }) => [...bonds]),
+    nowMs,
+  );
+  await insertTies(
+    tx,
+    collect(known, ({ ties }) => [...ties]),
+  );
+  await insertDepartures(
+    tx,
+    collect(known, ({ departures }) => [...departures]),
+  );
 }
 
 type Owned<T> = T & { tenantId: string };

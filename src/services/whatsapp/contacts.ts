@@ -1,26 +1,157 @@
-// TEMPORARY placeholder by the lead so that the program runs; the identity engineer replaces this file.
-import { texts, times, uuids } from "../../db/arrays.ts";
+/**
+ * Who an element of a webhook is about: the contact behind a phone and user ids, found or made. Called by the workers inside their
+ * transaction, before they touch conversations.
+ *
+ * Promises: the same set of sightings ends with the same people, addresses and names, in whatever order and batches they come (I3);
+ * one customer's first messages in parallel transactions end in one contact. The usual call, in which everybody is known, is one read
+ * and at most one write, without locks beyond the contacts' rows. Decisions are in `core/identity.ts`.
+ */
+import { addressesOf, contactMaker, findContact, findSettled, isLocal, record } from "../../core/identity.ts";
+import { compareProfiles, hasSameNames, newerProfile, noProfile, type Profile } from "../../core/profile.ts";
 import { newId } from "../../db/new-id.ts";
-import { statement } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
+import { loadKnown, loadWhole, loadedOf, type Known, type Loaded } from "./contact-evidence.ts";
+import { lockAddresses, lockTenants, type TenantAddress } from "./contact-locks.ts";
+import { settlePeople, type Settled } from "./contact-merge.ts";
+import { foldProfiles, type ProfileNote } from "./contact-writes.ts";
 import type { IdentityLink } from "./graph/updates.ts";
-export type Sighting = { tenantId: string; scope: string; atMs: number; waMessageId: string; phone: string | null; userId: string | null; parentUserId: string | null; profileName: string | null; username: string | null; links: readonly IdentityLink[] };
+
+/** A customer as one element names them. */
+export type Sighting = {
+  tenantId: string;
+  /** Of its user ids: the portfolio's id, or `account:` and the WABA id while that is unknown. Phones belong to the tenant. */
+  scope: string;
+  atMs: number;
+  waMessageId: string;
+  phone: string | null;
+  userId: string | null;
+  parentUserId: string | null;
+  profileName: string | null;
+  username: string | null;
+  links: readonly IdentityLink[];
+};
+
+/** `contactId` is canonical. `hasChanged`: name, user name, addresses or merged contacts differ from before, or it is new. */
 export type Resolved = { contactId: string; isNew: boolean; hasChanged: boolean };
-export const linkCache = { isKnown: (_: Sighting): boolean => false, remember: (_: Sighting): void => undefined };
-const find = statement("tmp.find", `select a.tenant_id as "tenantId", a.value, a.contact_id as "contactId" from unnest($1::uuid[], $2::text[]) as u (t, v) join whatsapp_contact_addresses a on a.tenant_id = u.t and a.kind = 'phone' and a.value = u.v and a.scope = '' and a.claimant = ''`, { tenantId: "uuid", value: "text", contactId: "uuid" });
-const ins = statement("tmp.ins", `insert into whatsapp_contacts (tenant_id, id, profile_name, profile_at, profile_wa_message_id, created_at) select t, id, n, at, 'x', at from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) as u (t, id, n, at)`, {});
-const insA = statement("tmp.insa", `insert into whatsapp_contact_addresses (tenant_id, kind, scope, value, contact_id, from_at) select t, 'phone', '', v, id, at from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) as u (t, id, v, at) on conflict do nothing`, {});
-export async function resolveContacts(tx: Tx, s: readonly Sighting[], nowMs: number): Promise<Resolved[]> {
-  if (s.length === 0) return [];
-  const key = (x: Sighting) => x.phone ?? x.userId ?? "";
-  const look = async () => new Map((await tx.query(find, [uuids(s.map((x) => x.tenantId)), texts(s.map(key))])).map((r) => [`${r.tenantId} ${r.value}`, r.contactId]));
-  let m = await look();
-  const miss = [...new Map(s.filter((x) => !m.has(`${x.tenantId} ${key(x)}`)).map((x) => [`${x.tenantId} ${key(x)}`, x])).values()];
-  if (miss.length > 0) {
-    const ids = miss.map(() => newId(nowMs));
-    await tx.query(ins, [uuids(miss.map((x) => x.tenantId)), uuids(ids), texts(miss.map((x) => x.profileName)), times(miss.map((x) => x.atMs))]);
-    await tx.query(insA, [uuids(miss.map((x) => x.tenantId)), uuids(ids), texts(miss.map(key)), times(miss.map((x) => x.atMs))]);
-    m = await look();
+
+/**
+ * Aligned with the input. A sighting must name a phone or a user id. Fails with 40P01 when two structural changes wait for
+ * each other, as any transaction may; the worker tries again.
+ */
+export async function resolveContacts(tx: Tx, sightings: readonly Sighting[], nowMs: number): Promise<Resolved[]> {
+  if (sightings.length === 0) return [];
+  const known = await loadKnown(tx, addressesIn(sightings));
+  const contactIds = sightings.map((sighting) => findSettled(loadedOf(known, sighting.tenantId).evidence, sighting));
+  const open = sightings.filter((_, index) => contactIds[index] === null);
+  const learnt = open.length === 0 ? null : await learn(tx, known, { open, sightings }, nowMs);
+
+  const notes = new Map<string, ProfileNote>();
+  const resolved = sightings.map((sighting, index) => {
+    const settled = learnt?.find(sighting) ?? null;
+    if (settled !== null) return settled;
+    const contactId = contactIds[index] ?? null;
+    if (contactId === null) throw new Error("A sighting names neither a phone nor a user id");
+    return note(loadedOf(known, sighting.tenantId), sighting, contactId, notes);
+  });
+  await foldProfiles(tx, [...notes.values()]);
+  // A name that changes in the middle of a batch has changed for all of it.
+  const changed = new Set(resolved.filter((one) => one.hasChanged).map((one) => one.contactId));
+  return resolved.map((one) => (changed.has(one.contactId) ? { ...one, hasChanged: true } : one));
+}
+
+/** Notes the names of someone who is on record. */
+function note({ evidence, names }: Loaded, sighting: Sighting, contactId: string, notes: Map<string, ProfileNote>): Resolved {
+  const canonicalId = evidence.contacts.get(contactId)?.canonicalId ?? contactId;
+  const read = names.get(contactId);
+  const profile = profileOf(sighting);
+  if (profile === null || read === undefined) return { contactId: canonicalId, isNew: false, hasChanged: false };
+  const { tenantId } = sighting;
+  if (compareProfiles(profile, read.own) > 0) fold(notes, { tenantId, contactId, own: profile, shown: null });
+  if (compareProfiles(profile, read.shown) <= 0) return { contactId: canonicalId, isNew: false, hasChanged: false };
+  fold(notes, { tenantId, contactId: canonicalId, own: null, shown: profile });
+  return { contactId: canonicalId, isNew: false, hasChanged: !hasSameNames(profile, read.shown) };
+}
+
+function fold(notes: Map<string, ProfileNote>, { tenantId, contactId, own, shown }: ProfileNote): void {
+  const key = `${tenantId} ${contactId}`;
+  const before = notes.get(key);
+  const newest = (a: Profile | null, b: Profile | null): Profile | null => (a === null || b === null ? (a ?? b) : newerProfile(a, b));
+  notes.set(key, { tenantId, contactId, own: newest(own, before?.own ?? null), shown: newest(shown, before?.shown ?? null) });
+}
+
+type Learnt = { find: (sighting: Sighting) => Resolved | null };
+
+/** Takes the locks, looks again at everything that matters, adds what is new and settles it. */
+async function learn(
+  tx: Tx,
+  quick: Known,
+  { open, sightings }: { open: readonly Sighting[]; sightings: readonly Sighting[] },
+  nowMs: number,
+): Promise<Learnt> {
+  const tenantIds = [...new Set(open.map((sighting) => sighting.tenantId))];
+  const addresses = addressesIn(open);
+  const alone = new Set(open.filter((one) => !isLocal(loadedOf(quick, one.tenantId).evidence, one)).map((one) => one.tenantId));
+  await lockTenants(tx, tenantIds, (tenantId) => alone.has(tenantId));
+  await lockAddresses(tx, addresses);
+  let known = await loadWhole(tx, addresses);
+  const late = tenantIds.filter((tenantId) => !alone.has(tenantId) && needsTenant(loadedOf(known, tenantId), open, tenantId));
+  if (late.length > 0) {
+    await lockTenants(tx, late, () => true);
+    known = await loadWhole(tx, addresses);
   }
-  return s.map((x) => ({ contactId: m.get(`${x.tenantId} ${key(x)}`) ?? "", isNew: false, hasChanged: false }));
+  for (const tenantId of tenantIds) {
+    const { evidence } = loadedOf(known, tenantId);
+    const ofTenant = open.filter((one) => one.tenantId === tenantId).toSorted(compareSightings);
+    record(
+      evidence,
+      ofTenant,
+      contactMaker(evidence, () => newId(nowMs), nowMs),
+    );
+  }
+  for (const sighting of sightings) noteOwn(known.get(sighting.tenantId), sighting);
+  const settled = await settlePeople(tx, known, nowMs);
+  return { find: (sighting) => resolutionOf(known.get(sighting.tenantId), settled.get(sighting.tenantId), sighting) };
+}
+
+/** What the quick look took for a mere addition may by now touch contacts that exist. */
+function needsTenant({ evidence }: Loaded, open: readonly Sighting[], tenantId: string): boolean {
+  if (evidence.ties.size > 0) return true;
+  return open.some((one) => one.tenantId === tenantId && findSettled(evidence, one) === null && !isLocal(evidence, one));
+}
+
+function noteOwn(loaded: Loaded | undefined, sighting: Sighting): void {
+  const contactId = loaded === undefined ? null : findContact(loaded.evidence, sighting);
+  const profile = profileOf(sighting);
+  if (loaded === undefined || contactId === null || profile === null) return;
+  const before = loaded.names.get(contactId) ?? { own: noProfile, shown: noProfile, read: noProfile };
+  loaded.names.set(contactId, { ...before, own: newerProfile(before.own, profile) });
+}
+
+/** Null for someone of whom nothing was loaded, since nothing new touches them. */
+function resolutionOf(loaded: Loaded | undefined, settled: Settled | undefined, sighting: Sighting): Resolved | null {
+  const contactId = loaded === undefined ? null : findContact(loaded.evidence, sighting);
+  if (loaded === undefined || settled === undefined || contactId === null) return null;
+  const canonicalId = settled.canonicals.get(contactId) ?? contactId;
+  const isNew = loaded.evidence.added.contacts.has(canonicalId);
+  return { contactId: canonicalId, isNew, hasChanged: isNew || settled.changed.has(canonicalId) };
+}
+
+/** The user name comes with the name: a sighting without a name says nothing about either. */
+function profileOf({ atMs, waMessageId, profileName, username }: Sighting): Profile | null {
+  return profileName === null ? null : { atMs, waMessageId, profileName, username };
+}
+
+function addressesIn(sightings: readonly Sighting[]): TenantAddress[] {
+  const addresses = new Map<string, TenantAddress>();
+  for (const sighting of sightings) {
+    for (const address of addressesOf(sighting)) {
+      const { tenantId } = sighting;
+      addresses.set(`${tenantId} ${address.kind} ${address.scope} ${address.value}`, { tenantId, ...address });
+    }
+  }
+  return [...addresses.values()];
+}
+
+function compareSightings(a: Sighting, b: Sighting): number {
+  return a.atMs - b.atMs || (a.waMessageId < b.waMessageId ? -1 : 1);
 }

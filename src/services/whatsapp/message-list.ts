@@ -50,7 +50,11 @@ const columns = `m.id, coalesce(v.merged_into_id, v.id) as "conversationId", m.c
 const conversationJoin = `join whatsapp_conversations v on v.tenant_id = m.tenant_id and v.id = m.conversation_id`;
 const isListed = `role in ('message', 'system', 'call')`;
 
-const selectById = statement("message_list.by_id", `select ${columns} from whatsapp_messages m ${conversationJoin} where m.tenant_id = $1 and m.id = $2`, messageRow);
+const selectById = statement(
+  "message_list.by_id",
+  `select ${columns} from whatsapp_messages m ${conversationJoin} where m.tenant_id = $1 and m.id = $2`,
+  messageRow,
+);
 const selectPage = statement(
   "message_list.page",
   `select ${columns} from (
@@ -105,7 +109,12 @@ export async function listMessages(app: Db, scope: TenantScope, query: ListQuery
 }
 
 /** A conversation's messages with those of the conversations merged into it. Throws `not_found` without such a conversation. */
-export async function listConversationMessages(app: Db, scope: TenantScope, conversationId: string, query: ListQuery): Promise<Page<Message>> {
+export async function listConversationMessages(
+  app: Db,
+  scope: TenantScope,
+  conversationId: string,
+  query: ListQuery,
+): Promise<Page<Message>> {
   const limit = query.limit ?? limits.listLimitDefault;
   const [at, id] = threadKeyAfter(query.after);
   return tenantTransaction(app, scope, async (tx) => {

@@ -1,0 +1,37 @@
+/**
+ * Plans are kept, and a plan that was made for a small table can be the wrong one for a large one. ANALYZE renews the
+ * statistics and makes every session plan again. Autovacuum looks once a minute, which is long for a table that starts empty
+ * and takes thousands of rows a second; so the tables of the path in are analysed each time they have doubled.
+ */
+import { limits } from "../limits.ts";
+import type { Db } from "./pool.ts";
+import { statement } from "./statement.ts";
+
+const tables = ["whatsapp_messages", "whatsapp_conversations", "whatsapp_contacts", "whatsapp_contact_addresses", "whatsapp_connections"] as const;
+
+const sizes = statement("statistics.sizes", `select t as name, pg_relation_size(t::regclass) as bytes from unnest($1::text[]) as t`, {
+  name: "text",
+  bytes: "bigint",
+});
+
+export type Statistics = { keepOnce: () => Promise<string[]> };
+
+export function createStatistics(owner: Db): Statistics {
+  const analysedBytes = new Map<string, number>();
+  return {
+    /** Answers the tables that were analysed. */
+    async keepOnce() {
+      const grown = (await owner.query(sizes, [[...tables]])).filter(({ name, bytes }) => {
+        const before = analysedBytes.get(name) ?? 0;
+        const isDue = bytes >= limits.statisticsBytesMin && bytes >= before * limits.statisticsGrowthFactor;
+        return isDue && (before === 0 || bytes <= limits.statisticsBytesMax);
+      });
+      for (const { name, bytes } of grown) {
+        // The name is one of the constants above.
+        await owner.pool.query(`analyze ${name}`);
+        analysedBytes.set(name, bytes);
+      }
+      return grown.map(({ name }) => name);
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * Which pairs of phone and user id this process knows to be on record, so that a status, which mostly repeats the pair of the
+ * message before it, needs no look-up. A miss only costs that look-up. Bounded; the least recently used goes first.
+ */
+import { limits } from "../../limits.ts";
+import type { Sighting } from "./contacts.ts";
+
+export type LinkCache = {
+  /** Whether the sighting says nothing new. Never true of one that bears a name or links. */
+  isKnown(sighting: Sighting): boolean;
+  /** To be called when the transaction that resolved the sighting has committed, not before. */
+  remember(sighting: Sighting): void;
+};
+
+export function makeLinkCache(entriesMax: number = limits.knownLinksMax): LinkCache {
+  /** Least time at which the pair was seen: what was on record then is on record for any later time. */
+  const fromAtMs = new Map<string, number>();
+  return {
+    isKnown(sighting) {
+      if (sighting.links.length > 0 || sighting.profileName !== null) return false;
+      const key = keyOf(sighting);
+      const from = fromAtMs.get(key);
+      if (from === undefined || from > sighting.atMs) return false;
+      fromAtMs.delete(key);
+      fromAtMs.set(key, from);
+      return true;
+    },
+    remember(sighting) {
+      const key = keyOf(sighting);
+      const from = Math.min(sighting.atMs, fromAtMs.get(key) ?? Infinity);
+      fromAtMs.delete(key);
+      fromAtMs.set(key, from);
+      for (const oldest of fromAtMs.keys()) {
+        if (fromAtMs.size <= entriesMax) break;
+        fromAtMs.delete(oldest);
+      }
+    },
+  };
+}
+
+/** The cache of this process. */
+export const linkCache: LinkCache = makeLinkCache();
+
+function keyOf({ tenantId, scope, phone, userId, parentUserId }: Sighting): string {
+  return `${tenantId} ${phone ?? ""} ${userId ?? ""} ${parentUserId ?? ""} ${scope}`;
+}
