@@ -32,6 +32,7 @@ export type LoadReport = {
   visible: Latencies;
   unseen: number;
   ranOut: boolean;
+  /** Of the generator, in the measured part. */
   cpuSeconds: number;
 };
 export type Acknowledged = { posts: number; updates: number; messages: number; facts: number };
@@ -132,8 +133,10 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     lastTickAt = now;
   };
   let measuringSince = 0;
+  let cpuSeconds = 0;
   const endPhase = (): void => {
     if (phase === "measured") {
+      cpuSeconds = usedCpuSeconds() - cpuSeconds;
       measured.seconds = (performance.now() - measuringSince) / 1_000;
       tell({ type: "measured" });
     }
@@ -146,6 +149,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
       if (phase !== "warm") return;
       phase = "measured";
       measuringSince = performance.now();
+      cpuSeconds = usedCpuSeconds();
       tell({ type: "measuring" });
     }, order.warmMs),
     setTimeout(endPhase, order.warmMs + order.measureMs),
@@ -160,7 +164,6 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   for (const timer of timers) clearTimeout(timer);
   for (const { socket } of lines) socket.destroy();
   const unseen = await streams.finish();
-  const cpu = process.cpuUsage();
   return {
     total,
     measured,
@@ -170,8 +173,13 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     visible: streams.latencies.summary(),
     unseen,
     ranOut,
-    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    cpuSeconds,
   };
+}
+
+function usedCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 function add(sum: Acknowledged, record: LoadRecord): void {

@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Pool } from "pg";
-import { readPidFile } from "../src/db/embedded-postmaster.ts";
+import { readPidFile, shutdown } from "../src/db/embedded-postmaster.ts";
 import type { Workbench } from "./workbench.ts";
 import { until } from "./workbench.ts";
 import { appSecret, displayPhoneNumber, phoneNumberId, tenantCount, wabaId } from "./world.ts";
@@ -57,7 +57,13 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  const stop = bench.defer(() => stopChild(child));
+  const cluster = join(dataDir, "postgres");
+  const stop = bench.defer(async () => {
+    await stopChild(child);
+    // Had the program to be killed, then its server still runs.
+    const left = await readPidFile(cluster);
+    if (left !== null) await shutdown(cluster, left.pid);
+  });
   const isReady = async (): Promise<boolean> => {
     if (child.exitCode !== null) throw new Error(`The program ended:\n${readFileSync(logFile, "utf8").slice(-2_000)}`);
     return fetch(`http://127.0.0.1:${port}/readyz`).then(
@@ -67,7 +73,7 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
   };
   await until(isReady, readyMsMax, "The program is ready", 20);
   const readyMs = performance.now() - startedAt;
-  const server = options.databaseUrl === undefined ? await readPidFile(join(dataDir, "postgres")) : null;
+  const server = options.databaseUrl === undefined ? await readPidFile(cluster) : null;
   const sql = server === null ? null : openSql(bench, { host: server.socketDir, port: server.port, database: "kesher" });
   return {
     pid: child.pid ?? 0,

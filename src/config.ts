@@ -132,7 +132,7 @@ const readers = {
     return new Set(keys.map((key) => key.id)).size === keys.length ? keys : complain("has two keys with the same id");
   },
   failpoint: (text: string): { name: string; action: string } => {
-    const [, name, action] = /^([\w.-]+):([\w.-]+)$/.exec(text) ?? [];
+    const [, name, action] = /^([\w.-]+):(\w+(?:@\d+)?)$/.exec(text) ?? [];
     return name !== undefined && action !== undefined ? { name, action } : complain("must look like name:action");
   },
 } as const;

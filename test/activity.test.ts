@@ -87,15 +87,18 @@ test("a reader whose buffer overflows goes back to the table and misses nothing"
   const reading = take();
   await write(id, ["second"], { nudge: true });
   await reading;
-  const flood = limits.activityBufferMax + limits.activityPageMax + 10;
-  for (let written = 0; written < flood; written += 500) {
-    await write(
-      id,
-      Array.from({ length: 500 }, (_, index) => `${written + index}`),
-      { nudge: true },
-    );
-  }
-  const head = await headOf(id);
+  const commits = Math.ceil((limits.activityBufferMax + limits.activityPageMax) / 500);
+  const head = 2 + commits * 500;
+  const probe = api.hub.subscribe(tenantScope(id));
+  const given = (async () => {
+    let seq = 0;
+    for (; seq < head; seq = probe.take()?.at(-1)?.seq ?? seq) await probe.wait(1_000, abort.signal);
+  })();
+  const names = Array.from({ length: 500 }, (_, index) => `flood ${index}`);
+  for (let commit = 0; commit < commits; commit += 1) await write(id, names, { nudge: true });
+  // What the probe was given, the slow reader was given too.
+  await given;
+  probe.close();
   while ((seqs.at(-1) ?? 0) < head) await take();
   abort.abort();
   await stream.return();
@@ -169,12 +172,12 @@ test("the list is oldest first and is walked by seq", async () => {
   await writeMany(id, 2, 10);
   const head = await headOf(id);
   const seqs: number[] = [];
-  for (let after = 0; ;) {
-    const { json } = await api.call("GET", `/api/v1/activity?after=${after}&limit=7`, { key });
+  for (let cursor = 0; ;) {
+    const { json } = await api.call("GET", `/api/v1/activity?after=${cursor}&limit=7`, { key });
     seqs.push(...json.data.map(({ seq }: ActivityEvent) => seq));
     if (json.next === null) break;
     assert.equal(json.next, String(seqs.at(-1)));
-    after = json.next;
+    cursor = json.next;
   }
   assert.deepEqual(seqs, range(1, head));
   const poll = await api.call("GET", `/api/v1/activity?after=${head}`, { key });
@@ -251,9 +254,10 @@ test("readers that drop and resume over HTTP at any moment get every event once"
   let cursor = 0;
   const seqs: number[] = [];
   let isWritten = false;
-  const writing = writeMany(id, 5, 20).then(() => {
+  const writing = (async () => {
+    await writeMany(id, 5, 20);
     isWritten = true;
-  });
+  })();
   let head = Number.POSITIVE_INFINITY;
   while (cursor < head) {
     if (isWritten) head = await headOf(id);

@@ -162,6 +162,25 @@ test("the oldest contact stays canonical, and the least id among those of one ag
   assert.deepEqual([...new Set(deriveCanonicals(evidence).values())], ["contact 0000"]);
 });
 
+test("of contacts of one age the least id is canonical, in whatever order they are met", () => {
+  for (const ids of [
+    ["a", "b", "c"],
+    ["c", "b", "a"],
+    ["b", "c", "a"],
+  ]) {
+    const evidence = emptyEvidence();
+    for (const id of ids) evidence.contacts.set(id, { id, createdAtMs: 1, canonicalId: id });
+    knowBond(evidence, { contactId: "a", otherId: "b", isUndone: false });
+    knowBond(evidence, { contactId: "b", otherId: "c", isUndone: false });
+    assert.deepEqual([...new Set(deriveCanonicals(evidence).values())], ["a"]);
+  }
+});
+
+test("a link from nobody ties nobody", () => {
+  const evidence = learn([[{ ...nobody, links: [{ by: "contact_request", phone: "1" }] }]]);
+  assert.deepEqual([evidence.ties.size, evidence.contacts.size], [0, 0]);
+});
+
 test("two contacts that a person parted stay apart when the evidence comes again", () => {
   const first = seen(1, { userId: "US.a" });
   const second = seen(2, { userId: "US.b" });
@@ -300,4 +319,5 @@ test("texts are compared by code point, as the database's collation C does", () 
     }),
   );
   assert.ok(compareText("\uFFFD", "😀") < 0);
+  assert.ok(compareText("a", "ab") < 0 && compareText("ab", "a") > 0);
 });

@@ -114,6 +114,8 @@ create table whatsapp_conversations (
   group_id text collate "C",
   group_subject text,
   last_customer_message_at timestamptz,
+  -- Of messages at one time the greatest is the last: a reply goes to whoever sent it.
+  last_customer_wa_message_id text collate "C",
   refused_at timestamptz,
   free_entry_point_expires_at timestamptz,
   -- Address of the last inbound message: where a reply goes.
@@ -171,7 +173,7 @@ create table whatsapp_messages (
   error_code integer,
   error_title text,
   error_details text,
-  pricing jsonb,
+  pricing json,
   pricing_at timestamptz,
   target_wa_message_id text collate "C",
   is_standby boolean not null default false,
@@ -200,7 +202,7 @@ create table whatsapp_message_statuses (
   error_code integer not null default 0,
   error_title text,
   error_details text,
-  pricing jsonb,
+  pricing json,
   free_entry_point_expires_at timestamptz,
   callback text,
   created_at timestamptz not null,
@@ -245,6 +247,7 @@ grant select (tenant_id, id, account_id, phone_number_id, display_phone_number, 
   update (display_phone_number, last_seen_at) on whatsapp_connections to kesher_ingest;
 grant select, insert, update on whatsapp_contacts, whatsapp_contact_addresses, whatsapp_conversations, whatsapp_messages to kesher_ingest;
 grant select, insert on whatsapp_contact_bonds, whatsapp_contact_ties, whatsapp_contact_departures to kesher_ingest;
-grant select, insert on whatsapp_message_statuses to kesher_ingest;
+-- A fact that comes again with more in it takes that in.
+grant select, insert, update on whatsapp_message_statuses to kesher_ingest;
 
 grant select, insert, update on whatsapp_accounts, whatsapp_connections to kesher_platform;

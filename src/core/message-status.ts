@@ -1,4 +1,6 @@
 /** How the reported facts of one message become its ticks (I3, I4): a fold that gives the same end in any order. */
+import { compareText } from "./profile.ts";
+
 export const statuses = ["pending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"] as const;
 export type Status = (typeof statuses)[number] | "received" | "cancelled";
 
@@ -35,7 +37,8 @@ export function isReported(status: string): status is ReportedStatus {
 
 /**
  * Each time is the least that was reported for its state or any later one of sent, delivered, read, played: a state
- * that Meta skipped is filled in, and a late report still corrects it. Of failures the earliest counts, then the least code.
+ * that Meta skipped is filled in, and a late report still corrects it. Of failures the earliest counts, then the least code; of prices
+ * the earliest. What is still equal is decided by its text, so that the order of facts never matters.
  */
 export function foldFacts(facts: readonly StatusFact[]): StatusFold {
   const fold: StatusFold = {
@@ -73,11 +76,29 @@ function least(a: number | null, b: number): number {
 
 function earlierFailure(known: StatusFold["failure"], fact: StatusFact): StatusFold["failure"] {
   const found = { atMs: fact.atMs, code: fact.error?.code ?? 0, title: fact.error?.title ?? null, details: fact.error?.details ?? null };
-  if (known === null || found.atMs < known.atMs || (found.atMs === known.atMs && found.code < known.code)) return found;
-  return known;
+  return known === null || compareFailures(found, known) < 0 ? found : known;
+}
+
+type Failure = NonNullable<StatusFold["failure"]>;
+
+function compareFailures(a: Failure, b: Failure): number {
+  return a.atMs - b.atMs || a.code - b.code || compareErrorTexts(a, b);
+}
+
+type ErrorTexts = { title: string | null; details: string | null };
+
+/** Of two wordings of one error the one that says something, then the least. */
+export function compareErrorTexts(a: ErrorTexts, b: ErrorTexts): number {
+  return compareOptional(a.title, b.title) || compareOptional(a.details, b.details);
+}
+
+/** Nothing comes after anything. */
+export function compareOptional(a: string | null, b: string | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return compareText(a, b);
 }
 
 function isEarlierPricing(fact: StatusFact, known: { atMs: number; value: unknown }): boolean {
   if (fact.atMs !== known.atMs) return fact.atMs < known.atMs;
-  return JSON.stringify(fact.pricing) < JSON.stringify(known.value);
+  return compareText(JSON.stringify(fact.pricing), JSON.stringify(known.value)) < 0;
 }

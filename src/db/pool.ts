@@ -94,7 +94,7 @@ export async function runStatement<Row>(client: pg.PoolClient, statement: Statem
     // The test over all registered statements checks that these columns are what Row says.
     return result.rows as Row[];
   } catch (error) {
-    throw isLinkError(error) ? new LinkError(`No answer to ${statement.name}`, { cause: error }) : error;
+    throw asLinkError(error, `No answer to ${statement.name}`);
   }
 }
 
@@ -102,13 +102,18 @@ export async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   try {
     return await pool.connect();
   } catch (error) {
-    throw isLinkError(error) ? new LinkError("No session with the database", { cause: error }) : error;
+    throw asLinkError(error, "No session with the database");
   }
 }
 
-/** An error that did not come from the server leaves the session in a state that nobody knows. */
+/** After these the session is of no more use. */
 export function isLinkError(error: unknown): boolean {
-  return !(error instanceof pg.DatabaseError) || error.severity === "FATAL";
+  return error instanceof LinkError || (error instanceof pg.DatabaseError && error.severity === "FATAL");
+}
+
+/** What `pg` throws and the server has not said is about the link. */
+export function asLinkError(error: unknown, what: string): unknown {
+  return error instanceof pg.DatabaseError ? error : new LinkError(what, { cause: error });
 }
 
 function typeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {

@@ -4,7 +4,7 @@
  */
 import type pg from "pg";
 import type { TenantScope } from "../core/scope.ts";
-import { connect, isLinkError, LinkError, runStatement, type Db } from "./pool.ts";
+import { asLinkError, connect, isLinkError, runStatement, type Db } from "./pool.ts";
 import { statement, type Statement, type Value } from "./statement.ts";
 
 declare const made: unique symbol;
@@ -56,7 +56,7 @@ async function act(client: pg.PoolClient, text: string): Promise<unknown> {
   try {
     return await client.query(text);
   } catch (error) {
-    throw isLinkError(error) ? new LinkError(`No answer to ${text}`, { cause: error }) : error;
+    throw asLinkError(error, `No answer to ${text}`);
   }
 }
 

@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { ActivityEvent, ActivityQuery, StreamHeaders, StreamQuery } from "../contract/activity.ts";
 import { ListOf, TenantQuery } from "../contract/json.ts";
 import { Problem } from "../contract/problem.ts";
-import { Rejection } from "../core/rejection.ts";
+import type { Rejection } from "../core/rejection.ts";
 import { limits } from "../limits.ts";
 import { activityHead, listActivity } from "../services/activity/list.ts";
 import { requireScope, tenantOf } from "./authenticate.ts";

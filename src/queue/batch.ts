@@ -60,8 +60,7 @@ async function claimAndApply(options: BatchOptions): Promise<BatchResult | { sus
     const rows = await claimPending(tx, lane, claimLimits, suspiciousBeforeMs);
     if (rows.length === 0) return { result: nothing };
     const suspicious = rows.filter((row) => row.isSuspicious);
-    // Counted and committed before anything is decoded: if this ends the process too, the count remains.
-    if (suspicious.length > 0) return { suspicious: await countAttempts(tx, suspicious) };
+    if (suspicious.length > 0) return { suspicious };
     await options.failpoint("worker.claimed");
     return applyRows(tx, options, rows, applyWhole);
   });
@@ -74,27 +73,65 @@ const claimLimits = { accountsMax: limits.claimAccountsMax, rowsMax: limits.clai
 
 /** The database refused something in the data: the same rows again, cut until the guilty updates stand alone. */
 async function runInHalves(options: BatchOptions): Promise<BatchResult> {
-  const done = await transaction(options.db, async (tx): Promise<Done> => {
+  const done = await transaction(options.db, async (tx): Promise<Done | { suspicious: PendingRow[] }> => {
     const rows = await claimPending(tx, options.lane, claimLimits, 0);
+    // Such rows are claimed by the careful way only; the claim has not deleted anything.
+    if (rows.some((row) => row.isSuspicious)) return { suspicious: rows.filter((row) => row.isSuspicious) };
     return rows.length === 0 ? { result: nothing } : applyRows(tx, options, rows, applyInHalves);
   });
+  if ("suspicious" in done) return runWithCare(options, done.suspicious);
   done.onCommit?.();
   return done.result;
 }
 
-/** Attempt 1: the rows together. Later ones: update by update, each with its own count and its own transaction. */
+/**
+ * Attempt 1: the rows together. Later ones: update by update, each in its own transaction. An attempt is counted and committed
+ * right before it begins and for nothing else, so that what merely waited when the process ended is not blamed for it.
+ */
 async function runWithCare(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
-  const exhausted = rows.filter((row) => row.attempts > limits.attemptsMax);
-  const whole = rows.filter((row) => row.attempts < limits.attemptsAloneFrom);
-  const alone = rows.filter((row) => row.attempts >= limits.attemptsAloneFrom && row.attempts <= limits.attemptsMax);
+  const survived = survivedIn(options.db);
+  const attemptOf = (row: PendingRow): number => (survived.has(row.id) ? row.attempts : row.attempts + 1);
+  const together = rows.filter((row) => attemptOf(row) < limits.attemptsAloneFrom);
+  const alone = rows.filter((row) => attemptOf(row) >= limits.attemptsAloneFrom);
   const results: BatchResult[] = [];
-  for (const group of [whole, ...alone.filter(isUnit).map((row) => [row])]) {
-    if (group.length > 0) results.push(await reclaimAndApply(options, group, applyInHalves));
+  for (const group of [together, ...alone.map((row) => [row])]) {
+    if (group.length > 0) results.push(await tryOnce(options, group));
   }
-  const divisible = alone.filter((row) => !isUnit(row));
-  if (divisible.length > 0) results.push(await divide(options, divisible));
-  if (exhausted.length > 0) results.push(await reclaimAndApply(options, exhausted, parkAsCrashed, undecoded));
   return sum(results);
+}
+
+async function tryOnce(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
+  const survived = survivedIn(options.db);
+  const uncounted = rows.filter((row) => !survived.has(row.id));
+  const counted = uncounted.length === 0 ? [] : await transaction(options.db, (tx) => countAttempts(tx, uncounted));
+  const mine = [...counted, ...rows.filter((row) => survived.has(row.id))];
+  try {
+    const result = await runCounted(options, mine);
+    for (const row of mine) survived.delete(row.id);
+    return result;
+  } catch (error) {
+    if (survived.size > limits.claimRowsMax) survived.clear();
+    if (isUnavailable(error)) for (const row of mine) survived.add(row.id);
+    throw error;
+  }
+}
+
+/** All at attempt 1, or one row that is not. */
+async function runCounted(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
+  const [first] = rows;
+  if (first === undefined) return nothing;
+  if (first.attempts > limits.attemptsMax) return reclaimAndApply(options, rows, parkAsCrashed, undecoded);
+  const isDivisible = first.attempts >= limits.attemptsAloneFrom && !isUnit(first);
+  return isDivisible ? divide(options, rows) : reclaimAndApply(options, rows, applyInHalves);
+}
+
+/** Rows whose counted attempt failed because the database was unavailable: the process outlived it, so it counts no further. */
+const survivals = new WeakMap<Db, Set<PendingRow["id"]>>();
+
+function survivedIn(db: Db): Set<PendingRow["id"]> {
+  const known = survivals.get(db) ?? new Set();
+  survivals.set(db, known);
+  return known;
 }
 
 async function reclaimAndApply(

@@ -55,19 +55,19 @@ const claim = statement(
   pendingRow,
 );
 
+/** Rows that nobody else has taken or counted since they were read. */
+const untouched = `select p.id from webhook_pending p join unnest($1::bigint[], $2::int[]) as u (id, attempts) on u.id = p.id and u.attempts = p.attempts
+     order by p.id for update of p skip locked`;
+
 const countAttempt = statement(
   "pending.count_attempt",
-  `update webhook_pending set attempts = attempts + 1 where id = any($1::bigint[]) returning ${columns}, true as "isSuspicious"`,
+  `update webhook_pending set attempts = attempts + 1 where id in (${untouched}) returning ${columns}, true as "isSuspicious"`,
   pendingRow,
 );
 
-/** Only rows that nobody else has taken since, at the attempt that was counted. */
 const reclaim = statement(
   "pending.reclaim",
-  `delete from webhook_pending where id in (
-     select p.id from webhook_pending p join unnest($1::bigint[], $2::int[]) as u (id, attempts) on u.id = p.id and u.attempts = p.attempts
-     order by p.id for update of p skip locked)
-   returning ${columns}, true as "isSuspicious"`,
+  `delete from webhook_pending where id in (${untouched}) returning ${columns}, true as "isSuspicious"`,
   pendingRow,
 );
 
@@ -98,7 +98,7 @@ export function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, suspicious
 }
 
 export function countAttempts(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {
-  return tx.query(countAttempt, [bigints(rows.map((row) => row.id))]);
+  return tx.query(countAttempt, [bigints(rows.map((row) => row.id)), ints(rows.map((row) => row.attempts))]);
 }
 
 export function reclaimPending(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {

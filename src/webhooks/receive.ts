@@ -5,7 +5,6 @@
  * ambiguous COMMIT included, is `unavailable`, and Meta delivers again.
  */
 import type { Db } from "../db/pool.ts";
-import { isLinkError } from "../db/pool.ts";
 import { newId } from "../db/new-id.ts";
 import type { Failpoint } from "../failpoint.ts";
 import { limits } from "../limits.ts";
@@ -97,7 +96,6 @@ export class Receiver {
         await failpoint("receive.after_commit");
         return "stored";
       } catch (error) {
-        broken ||= isLinkError(error);
         throw error;
       } finally {
         client.release(broken);

@@ -12,6 +12,7 @@ export const adminKey = "an-admin-key-of-at-least-32-characters";
 
 /** A test, or the file itself. */
 export type AfterAll = { after: (cleanup: () => Promise<void>) => void };
+// oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers whose shape they are about to assert.
 export type Answer = { status: number; headers: Headers; text: string; json: any };
 export type Api = {
   url: string;
@@ -33,7 +34,7 @@ export async function startApi(t: AfterAll, overrides: Partial<HttpDeps> = {}): 
   t.after(async () => {
     for (const cleanup of cleanups.toReversed()) await cleanup();
   });
-  const { open } = await withDatabase({ after: (cleanup: () => void | Promise<void>) => void cleanups.push(cleanup) });
+  const { open } = await withDatabase({ after: (cleanup) => void cleanups.push(cleanup) });
   const [app, platform, ingest] = [open("kesher_app"), open("kesher_platform"), open("kesher_ingest")];
   const hub = createHub({ app, platform, onError: () => {} });
   hub.start();

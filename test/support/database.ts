@@ -11,6 +11,8 @@ export type TestDatabase = {
   server: Server & { database: string };
   /** For what only a person with the keys of the house may do. */
   superuser: Server & { database: string };
+  /** A single session for SQL of the test's own, closed after the test. */
+  session(as: "owner" | "superuser"): Promise<pg.Client>;
   /** A pool of this role, closed after the test. */
   open(role: Role, options?: Partial<Pick<PoolOptions, "connectionsMax" | "pipeline" | "statementTimeoutMs" | "name">>): Db;
 };
@@ -25,14 +27,25 @@ export async function withDatabase(t: Scope): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString("hex")}`;
   await asSuperuser(server, `create database ${name} template ${server.owner.database} owner kesher_owner strategy wal_log`);
   const pools = new Set<Db>();
+  const sessions = new Set<pg.Client>();
   t.after(async () => {
+    for (const session of sessions) await session.end();
     for (const db of pools) if (!db.pool.ended) await db.pool.end();
     await asSuperuser(server, `drop database ${name} with (force)`);
   });
   const mine = { ...server.owner, database: name };
+  const superuser = { ...server.superuser, database: name };
   return {
     server: mine,
-    superuser: { ...server.superuser, database: name },
+    superuser,
+    async session(as) {
+      const client = new pg.Client(as === "owner" ? mine : superuser);
+      // A session that the server ended fails by its next query.
+      client.on("error", () => undefined);
+      await client.connect();
+      sessions.add(client);
+      return client;
+    },
     open(role, options = {}) {
       const db = openPool(mine, {
         role,

@@ -32,7 +32,7 @@ export type AutoReplyOptions = {
 export async function runAutoReplies(options: AutoReplyOptions): Promise<{ taken: number; tenantIds: string[] }> {
   const abandoned = await abandonDispatches(options.ingest, limits.dispatchAbandonedAfterMs, options.nowMs());
   const claimed = await claimDispatches(options.ingest, limits.dispatchesMax);
-  await options.failpoint("auto_reply.claimed");
+  if (claimed.length > 0) await options.failpoint("auto_reply.claimed");
   await Promise.all(claimed.map((dispatch) => sendOne(options, dispatch)));
   return { taken: claimed.length, tenantIds: [...new Set([...abandoned, ...claimed.map((dispatch) => dispatch.tenantId)])] };
 }

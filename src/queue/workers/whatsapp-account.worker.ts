@@ -13,6 +13,7 @@ export async function applyAccountEvents(tx: Tx, items: readonly RoutedItem[], n
     tenantId: route.tenantId,
     accountId: route.accountId,
     connectionId: route.connectionId,
+    phoneNumberId: located.phoneNumberId,
     field: located.field,
     event: update.kind === "account" ? update.event : "",
     content: update.kind === "account" ? update.content : { v: 1 as const, kind: update.kind },

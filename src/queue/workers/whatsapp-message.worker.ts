@@ -9,6 +9,7 @@ import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
 import { queueAutoReplies, type ReplyCandidate } from "../../services/whatsapp/auto-reply.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
+import { rebuildConversations } from "../../services/whatsapp/contact-conversations.ts";
 import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
 import { ensureConversations, foldConversations, noteMetaVerdicts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
@@ -43,18 +44,24 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
   const contacts = await resolveSpeakers(tx, items, nowMs);
   const preferences = await storePreferences(tx, items, contacts, nowMs);
   const jobs = items.flatMap((item, index) => jobOf(item, contacts[index]?.contactId ?? null, nowMs) ?? []);
+  const homeless = await storeHomeless(
+    tx,
+    items.filter((item, index) => isSpoken(item) && !hasConversation(item, contacts[index]?.contactId ?? null)),
+    nowMs,
+  );
   const conversations = await ensureConversations(tx, jobs.map(wantedOf), nowMs);
   for (const [index, job] of jobs.entries()) job.row.conversationId = conversations[index]?.conversationId ?? "";
 
   const stored = await storeMessages(tx, jobs, nowMs);
   const facts = factsOf(jobs, stored);
   const folded = await foldConversations(tx, facts);
+  await recount(tx, jobs, stored);
   // Facts about these messages may have come first: only what the business sent has any.
   const settled = await settleMessages(
     tx,
-    jobs.flatMap(({ row }, index) => (row.direction === "outbound" && stored[index]?.outcome === "stored" ? [row] : [])),
+    jobs.flatMap(({ row }, index) => (row.direction === "outbound" && stored[index]?.outcome !== "duplicate" ? [row] : [])),
   );
-  await noteMetaVerdicts(tx, []);
+  await noteMetaVerdicts(tx, settled.verdicts);
   const replies = await queueAutoReplies(tx, candidatesOf(jobs, stored), nowMs);
 
   const events: ActivityEvent[] = [
@@ -66,10 +73,17 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
     ...statusEvents(settled.changed),
     ...replies.events,
     ...preferences.events,
+    ...homeless.events,
   ];
-  const outcomes = new Map<RoutedItem, Outcome>(preferences.outcomes);
+  const outcomes = new Map<RoutedItem, Outcome>([...preferences.outcomes, ...homeless.outcomes]);
   for (const [index, { item }] of jobs.entries()) outcomes.set(item, stored[index]?.outcome === "stored" ? "stored" : "duplicate");
-  return { outcomes: items.map((item) => outcomes.get(item) ?? "stored"), events };
+  return { outcomes: items.map((item) => outcomeOf(outcomes, item)), events };
+}
+
+function outcomeOf(outcomes: ReadonlyMap<RoutedItem, Outcome>, item: RoutedItem): Outcome {
+  const outcome = outcomes.get(item);
+  if (outcome === undefined) throw new Error(`An update of kind ${item.update.kind} was left out`);
+  return outcome;
 }
 
 /** The person behind each item, aligned; undefined where an item names none (a message to a group, a call status). */
@@ -151,8 +165,8 @@ function jobOf(item: RoutedItem, contactId: string | null, nowMs: number): (Job 
   const { update } = item;
   const { connectionId } = item.route;
   if (connectionId === null || !isSpoken(item)) return null;
-  const groupId = "groupId" in update && update.kind !== "status" ? update.groupId : null;
-  if (contactId === null && groupId === null) return null;
+  if (!hasConversation(item, contactId)) return null;
+  const groupId = groupOf(update);
   const spoken = item.update;
   const atMs = clampedTime(spoken.atMs, item.receivedAtMs);
   const peer = peerOf(spoken);
@@ -180,6 +194,15 @@ function jobOf(item: RoutedItem, contactId: string | null, nowMs: number): (Job 
   };
   const opens = isCall ? spoken.opensWindow : spoken.kind === "message" && spoken.role === "message";
   return { item, connectionId, contactId: groupId === null ? contactId : null, peer, groupId, row, customerAtMs: opens ? atMs : null };
+}
+
+/** A call's status may name nobody. */
+function hasConversation({ update }: RoutedItem, contactId: string | null): boolean {
+  return contactId !== null || groupOf(update) !== null;
+}
+
+function groupOf(update: Update): string | null {
+  return update.kind === "message" || update.kind === "echo" ? update.groupId : null;
 }
 
 function isSpoken(item: RoutedItem): item is RoutedItem<Spoken> {
@@ -214,15 +237,18 @@ async function storeMessages(tx: Tx, jobs: readonly Job[], nowMs: number): Promi
   });
 }
 
-/** What the batch says about each conversation. Times are folded from duplicates, too: the greatest of all that was received. */
+/** What the newly stored messages say about each conversation: it is a function of the messages that are kept, and of them alone. */
 function factsOf(jobs: readonly Job[], stored: readonly StoredMessage[]): ConversationFacts[] {
   const facts = new Map<string, ConversationFacts>();
   for (const [index, job] of jobs.entries()) {
     const { row, customerAtMs, peer } = job;
+    const messageId = stored[index]?.id;
+    if (messageId === undefined || stored[index]?.outcome !== "stored") continue;
     const entry = facts.get(row.conversationId) ?? {
       tenantId: row.tenantId,
       conversationId: row.conversationId,
       customerAtMs: null,
+      customerWaMessageId: null,
       replyPhone: null,
       replyUserId: null,
       last: null,
@@ -230,16 +256,17 @@ function factsOf(jobs: readonly Job[], stored: readonly StoredMessage[]): Conver
       outbound: 0,
     };
     facts.set(row.conversationId, entry);
-    if (customerAtMs !== null && (entry.customerAtMs === null || customerAtMs >= entry.customerAtMs)) {
+    const { customerAtMs: latestMs, customerWaMessageId: latestId } = entry;
+    if (customerAtMs !== null && (latestMs === null || isLater(row, { atMs: latestMs, waMessageId: latestId ?? "" }))) {
       entry.customerAtMs = customerAtMs;
+      entry.customerWaMessageId = row.waMessageId;
       entry.replyPhone = peer?.phone ?? null;
       entry.replyUserId = peer?.userId ?? null;
     }
-    const messageId = stored[index]?.id ?? row.id;
     if (isListed(row.role) && (entry.last === null || isLater(row, entry.last))) {
       entry.last = { atMs: row.atMs, waMessageId: row.waMessageId, messageId };
     }
-    const change = countChange(row, stored[index]);
+    const change = row.role === "message" ? 1 : 0;
     if (row.direction === "inbound") entry.inbound += change;
     else entry.outbound += change;
   }
@@ -255,11 +282,19 @@ function isLater(row: MessageRow, last: { atMs: number; waMessageId: string }): 
   return Buffer.compare(Buffer.from(row.waMessageId), Buffer.from(last.waMessageId)) > 0;
 }
 
-/** Only role `message` counts; a replaced row counts for what it has become. */
-function countChange(row: MessageRow, stored: StoredMessage | undefined): number {
-  if (stored === undefined || stored.outcome === "duplicate") return 0;
-  const after = row.role === "message" ? 1 : 0;
-  return stored.outcome === "stored" ? after : after - (stored.oldRole === "message" ? 1 : 0);
+/** A message whose content was replaced may no longer say what its conversation has heard from it: rare, so counted again from the rows. */
+async function recount(tx: Tx, jobs: readonly Job[], stored: readonly StoredMessage[]): Promise<void> {
+  const touched = new Map<string, Set<string>>();
+  for (const [index, { row }] of jobs.entries()) {
+    const found = stored[index];
+    if (found?.outcome !== "replaced") continue;
+    const ofTenant = touched.get(row.tenantId) ?? new Set();
+    touched.set(row.tenantId, ofTenant.add(found.conversationId));
+  }
+  for (const [tenantId, conversationIds] of [...touched].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    // oxlint-disable-next-line no-await-in-loop -- in the order of tenants, as all locks are
+    await rebuildConversations(tx, tenantId, [...conversationIds]);
+  }
 }
 
 function candidatesOf(jobs: readonly Job[], stored: readonly StoredMessage[]): ReplyCandidate[] {
@@ -340,11 +375,39 @@ async function storePreferences(
   };
 }
 
+/** What belongs to no conversation, since it names neither person nor group, is kept whole like an account's event. */
+async function storeHomeless(
+  tx: Tx,
+  items: readonly RoutedItem[],
+  nowMs: number,
+): Promise<{ outcomes: [RoutedItem, Outcome][]; events: ActivityEvent[] }> {
+  const kept = items.map(({ update, route, located }) => ({
+    tenantId: route.tenantId,
+    accountId: route.accountId,
+    connectionId: route.connectionId,
+    phoneNumberId: located.phoneNumberId,
+    field: located.field,
+    event: update.kind === "call_status" ? update.status : update.kind,
+    content: "content" in update ? update.content : { v: 1 as const, kind: update.kind },
+    raw: updateText(located),
+  }));
+  const isNew = await insertAccountEvents(tx, kept, nowMs);
+  return {
+    outcomes: items.map((item, index) => [item, isNew[index] === true ? "stored" : "duplicate"]),
+    events: kept.flatMap(({ tenantId, connectionId, field, event, content }, index) =>
+      isNew[index] === true
+        ? [{ tenantId, type: "account.event", conversationId: null, messageId: null, data: { field, event, connectionId, content } }]
+        : [],
+    ),
+  };
+}
+
 function preferenceEvent(item: RoutedItem, update: PreferenceUpdate, contactId: string) {
   return {
     tenantId: item.route.tenantId,
     accountId: item.route.accountId,
     connectionId: item.route.connectionId,
+    phoneNumberId: item.located.phoneNumberId,
     field: "user_preferences",
     event: update.value,
     content: { v: 1 as const, kind: "preference", contactId, category: update.category, value: update.value },

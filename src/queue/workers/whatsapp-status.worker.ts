@@ -9,25 +9,24 @@ import { linkCache } from "../../services/whatsapp/contact-link-cache.ts";
 import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
 import { noteMetaVerdicts } from "../../services/whatsapp/conversations.ts";
 import type { StatusUpdate } from "../../services/whatsapp/graph/updates.ts";
-import { insertStatusFacts, messageKey, projectFacts, type ChangedMessage, type Fact } from "../../services/whatsapp/statuses.ts";
+import { insertStatusFacts, projectFacts, type Fact } from "../../services/whatsapp/statuses.ts";
 import type { Application } from "../batch.ts";
 import type { RoutedItem } from "../work.ts";
 import { statusEvents } from "./events.ts";
-
-/** Meta's verdict that the window is closed. */
-const windowClosedCode = 131_047;
 
 export async function applyStatuses(tx: Tx, items: readonly RoutedItem[], nowMs: number): Promise<Application> {
   const statuses = items.filter(isStatus);
   const sightings = statuses.flatMap((item) => sightingOf(item) ?? []).filter((sighting) => !linkCache.isKnown(sighting));
   const contacts = await resolveContacts(tx, sightings, nowMs);
   const facts = statuses.flatMap((item) => factOf(item) ?? []);
-  const isNew = await insertStatusFacts(tx, facts, nowMs);
-  const fresh = facts.filter((_, index) => isNew[index]);
-  const changed = await projectFacts(tx, fresh);
-  await noteMetaVerdicts(tx, verdictsOf(fresh, changed));
+  const stored = await insertStatusFacts(tx, facts, nowMs);
+  const { changed, verdicts } = await projectFacts(
+    tx,
+    facts.filter((_, index) => stored[index] !== "known"),
+  );
+  await noteMetaVerdicts(tx, verdicts);
   return {
-    outcomes: isNew.map((isFresh) => (isFresh ? "stored" : "duplicate")),
+    outcomes: stored.map((found) => (found === "new" ? "stored" : "duplicate")),
     events: [...statusEvents(changed), ...linkEvents(sightings, contacts)],
     onCommit: () => {
       for (const sighting of sightings) linkCache.remember(sighting);
@@ -73,32 +72,6 @@ function sightingOf(item: RoutedItem<StatusUpdate>): Sighting | null {
     username: null,
     links: [],
   };
-}
-
-/** 131047 closes the window in our books; the end of a free entry point is what Meta reports, never computed. */
-function verdictsOf(facts: readonly Fact[], changed: readonly ChangedMessage[]) {
-  const conversations = new Map(changed.map((message) => [messageKey(message), message.conversationId]));
-  const verdicts = new Map<
-    string,
-    { tenantId: string; conversationId: string; refusedAtMs: number | null; freeEntryPointExpiresAtMs: number | null }
-  >();
-  for (const fact of facts) {
-    const conversationId = conversations.get(messageKey(fact));
-    const refusedAtMs = fact.status === "failed" && fact.error?.code === windowClosedCode ? fact.atMs : null;
-    if (conversationId === undefined || (refusedAtMs === null && fact.freeEntryPointExpiresAtMs === null)) continue;
-    const known = verdicts.get(conversationId);
-    verdicts.set(conversationId, {
-      tenantId: fact.tenantId,
-      conversationId,
-      refusedAtMs: greatest(known?.refusedAtMs ?? null, refusedAtMs),
-      freeEntryPointExpiresAtMs: greatest(known?.freeEntryPointExpiresAtMs ?? null, fact.freeEntryPointExpiresAtMs),
-    });
-  }
-  return [...verdicts.values()];
-}
-
-function greatest(a: number | null, b: number | null): number | null {
-  return a === null ? b : b === null ? a : Math.max(a, b);
 }
 
 function linkEvents(

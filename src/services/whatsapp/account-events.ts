@@ -10,6 +10,8 @@ export type AccountEvent = {
   tenantId: string;
   accountId: string;
   connectionId: string | null;
+  /** As the update names it: the same words about two numbers are two events. */
+  phoneNumberId: string | null;
   field: string;
   event: string;
   content: Content;
@@ -41,7 +43,7 @@ export async function insertAccountEvents(tx: Tx, events: readonly AccountEvent[
     texts(events.map((event) => event.event)),
     texts(events.map((event) => JSON.stringify(event.content))),
     texts(events.map((event) => event.raw)),
-    byteas(events.map((event) => createHash("sha256").update(`${event.field}\n${event.raw}`).digest())),
+    byteas(events.map((event) => createHash("sha256").update(`${event.field}\n${event.phoneNumberId ?? ""}\n${event.raw}`).digest())),
     times(events.map(() => nowMs)),
   ]);
   const inserted = new Set(rows.map((row) => row.id));

@@ -86,6 +86,7 @@ export async function queueAutoReplies(tx: Tx, candidates: readonly ReplyCandida
       tenantId: candidate.route.tenantId,
       conversationId: candidate.conversationId,
       customerAtMs: null,
+      customerWaMessageId: null,
       replyPhone: null,
       replyUserId: null,
       last: { atMs: nowMs, waMessageId: "", messageId },

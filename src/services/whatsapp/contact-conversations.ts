@@ -37,12 +37,12 @@ const rebuild = statement(
        ${messagesOfFamily} and m.role in ('message', 'system', 'call') ${latestFirst} limit 1
      ) latest on true
      left join lateral (
-       select m.sender_phone, m.sender_user_id
+       select m.sender_phone, m.sender_user_id, m.wa_message_id as customer_wa_message_id
        ${messagesOfFamily} and ${isCustomersWord} and (m.sender_phone is not null or m.sender_user_id is not null) ${latestFirst} limit 1
      ) reply on true
    )
    update whatsapp_conversations c set
-     last_customer_message_at = f.customer_at, inbound_count = f.inbound, outbound_count = f.outbound,
+     last_customer_message_at = f.customer_at, last_customer_wa_message_id = f.customer_wa_message_id, inbound_count = f.inbound, outbound_count = f.outbound,
      last_message_at = f.last_at, last_message_wa_message_id = f.last_wa_message_id, last_message_id = f.last_id,
      last_message_hour = coalesce(floor(extract(epoch from f.last_at) / 3600)::bigint, 0),
      reply_phone = f.sender_phone, reply_user_id = f.sender_user_id

@@ -14,8 +14,8 @@ import {
   type Evidence,
   type Tie,
 } from "../../core/evidence.ts";
-import { noProfile, type Profile } from "../../core/profile.ts";
-import { texts, times, uuids } from "../../db/arrays.ts";
+import type { Profile } from "../../core/profile.ts";
+import { texts, uuids } from "../../db/arrays.ts";
 import { statement, type RowOf } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
@@ -47,7 +47,7 @@ const askedAddresses = `unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) a
 const askedContacts = `unnest($1::uuid[], $2::uuid[]) as asked (tenant_id, contact_id)`;
 const onAddress = `a.tenant_id = asked.tenant_id and a.kind = asked.kind and a.value = asked.value and a.scope = asked.scope`;
 
-const profileRow = {
+const namesRow = {
   ownAtMs: "time?",
   ownWaMessageId: "text?",
   ownProfileName: "text?",
@@ -57,16 +57,20 @@ const profileRow = {
   shownProfileName: "text?",
   shownUsername: "text?",
 } as const;
-const profileColumns = `
-  c.own_profile_at as "ownAtMs", c.own_profile_wa_message_id as "ownWaMessageId", c.own_profile_name as "ownProfileName", c.own_username as "ownUsername",
-  k.profile_at as "shownAtMs", k.profile_wa_message_id as "shownWaMessageId", k.profile_name as "shownProfileName", k.username as "shownUsername"`;
+function namesColumns(own: string, shown: string): string {
+  return `
+  ${own}.own_profile_at as "ownAtMs", ${own}.own_profile_wa_message_id as "ownWaMessageId",
+  ${own}.own_profile_name as "ownProfileName", ${own}.own_username as "ownUsername",
+  ${shown}.profile_at as "shownAtMs", ${shown}.profile_wa_message_id as "shownWaMessageId",
+  ${shown}.profile_name as "shownProfileName", ${shown}.username as "shownUsername"`;
+}
 
 /** Rows with kind `departure` carry the end of a phone's ownership and no contact. */
 const selectKnown = statement(
   "contacts.known",
   `with asked as (select * from ${askedAddresses})
    select a.tenant_id as "tenantId", a.kind, a.scope, a.value, a.claimant, a.contact_id as "contactId", a.from_at as "fromAtMs",
-     c.created_at as "createdAtMs", k.id as "canonicalId", ${profileColumns}
+     c.created_at as "createdAtMs", k.id as "canonicalId", ${namesColumns("c", "k")}
    from asked
    join whatsapp_contact_addresses a on ${onAddress}
    join whatsapp_contacts c on c.tenant_id = a.tenant_id and c.id = a.contact_id
@@ -76,7 +80,7 @@ const selectKnown = statement(
    from asked
    join whatsapp_contact_departures d on d.tenant_id = asked.tenant_id and d.phone = asked.value
    where asked.kind = 'phone'`,
-  { ...addressRow, contactId: "uuid?", createdAtMs: "time?", canonicalId: "uuid?", ...profileRow },
+  { ...addressRow, contactId: "uuid?", createdAtMs: "time?", canonicalId: "uuid?", ...namesRow },
 );
 
 const selectAddresses = statement(
@@ -128,23 +132,20 @@ const selectBondsOf = statement(
 );
 const selectFamilies = statement(
   "contacts.families",
-  `select distinct f.tenant_id as "tenantId", f.id
+  `select distinct f.tenant_id as "tenantId", f.id, f.created_at as "createdAtMs", coalesce(f.merged_into_id, f.id) as "canonicalId"
    from ${askedContacts}
    join whatsapp_contacts c on c.tenant_id = asked.tenant_id and c.id = asked.contact_id
    join whatsapp_contacts f on f.tenant_id = c.tenant_id and (f.id = coalesce(c.merged_into_id, c.id) or f.merged_into_id = coalesce(c.merged_into_id, c.id))`,
-  { tenantId: "uuid", id: "uuid" },
+  { tenantId: "uuid", id: "uuid", createdAtMs: "time", canonicalId: "uuid" },
 );
-/** Locked, so that names and the canonical contact stay as they were read. The canonical contact is the row itself or its target. */
+/** What a row shows of itself; that of a merged contact is of no account. */
 const lockContacts = statement(
   "contacts.lock",
-  `with k as materialized (
-     select c.* from ${askedContacts}
-     join whatsapp_contacts c on c.tenant_id = asked.tenant_id and c.id = asked.contact_id
-     order by c.tenant_id, c.id for no key update of c
-   )
-   select c.tenant_id as "tenantId", c.id, c.created_at as "createdAtMs", coalesce(c.merged_into_id, c.id) as "canonicalId", ${profileColumns}
-   from k c join k on k.tenant_id = c.tenant_id and k.id = c.id`,
-  { tenantId: "uuid", id: "uuid", createdAtMs: "time", canonicalId: "uuid", ...profileRow },
+  `select c.tenant_id as "tenantId", c.id, ${namesColumns("c", "c")}
+   from ${askedContacts}
+   join whatsapp_contacts c on c.tenant_id = asked.tenant_id and c.id = asked.contact_id
+   order by c.tenant_id, c.id for no key update of c`,
+  { tenantId: "uuid", id: "uuid", ...namesRow },
 );
 
 export function loadedOf(known: Known, tenantId: string): Loaded {
@@ -172,7 +173,7 @@ export async function loadKnown(tx: Tx, addresses: readonly TenantAddress[]): Pr
   return known;
 }
 
-/** Everything that has a bearing on who these addresses and contacts are, with the contacts locked. */
+/** Everything that has a bearing on who these addresses and contacts are, but for names. */
 export async function loadWhole(tx: Tx, addresses: readonly TenantAddress[], contacts: readonly TenantContact[] = []): Promise<Known> {
   const known: Known = new Map();
   const asked = { addresses: new Map<string, TenantAddress>(), contacts: new Map<string, TenantContact>() };
@@ -223,7 +224,10 @@ export async function loadWhole(tx: Tx, addresses: readonly TenantAddress[], con
     }
     if (byContact.length > 0) {
       const contactArrays = [uuids(byContact.map(({ tenantId }) => tenantId)), uuids(byContact.map(({ contactId }) => contactId))];
-      for (const row of await tx.query(selectFamilies, contactArrays)) wantContact(row.tenantId, row.id);
+      for (const { tenantId, id, createdAtMs, canonicalId } of await tx.query(selectFamilies, contactArrays)) {
+        loadedOf(known, tenantId).evidence.contacts.set(id, { id, createdAtMs, canonicalId });
+        wantContact(tenantId, id);
+      }
       for (const row of await tx.query(selectAddressesOf, contactArrays)) meetAddress(row);
       for (const row of await tx.query(selectTiesOf, contactArrays)) meetTie(row);
       for (const row of await tx.query(selectBondsOf, contactArrays)) {
@@ -234,22 +238,24 @@ export async function loadWhole(tx: Tx, addresses: readonly TenantAddress[], con
     }
   }
   /* oxlint-enable no-await-in-loop */
-  await lock(tx, known, [...asked.contacts.values()]);
   return known;
 }
 
-async function lock(tx: Tx, known: Known, contacts: readonly TenantContact[]): Promise<void> {
+/**
+ * Locks the rows of all contacts that are loaded, and `others` that the transaction is going to write, in one go and in the order of
+ * their keys; reads the names as they are then.
+ */
+export async function lockNames(tx: Tx, known: Known, others: readonly TenantContact[]): Promise<void> {
+  const loaded = [...known].flatMap(([tenantId, { evidence }]) =>
+    [...evidence.contacts.keys()].map((contactId) => ({ tenantId, contactId })),
+  );
+  const contacts = [...loaded, ...others];
   if (contacts.length === 0) return;
   const rows = await tx.query(lockContacts, [
     uuids(contacts.map(({ tenantId }) => tenantId)),
     uuids(contacts.map(({ contactId }) => contactId)),
   ]);
-  for (const row of rows) {
-    const { evidence, names } = loadedOf(known, row.tenantId);
-    const { id, createdAtMs, canonicalId } = row;
-    evidence.contacts.set(id, { id, createdAtMs, canonicalId });
-    names.set(id, namesIn(row));
-  }
+  for (const row of rows) known.get(row.tenantId)?.names.set(row.id, namesIn(row));
 }
 
 function addOnce(evidence: Evidence, row: Omit<RowOf<typeof addressRow>, "contactId">, contactId: string): void {
@@ -269,7 +275,7 @@ function tieOf(row: RowOf<typeof tieRow>): Tie {
   return { phone, atMs, other, contactId };
 }
 
-function namesIn(row: RowOf<typeof profileRow>): Names {
+function namesIn(row: RowOf<typeof namesRow>): Names {
   const own = { atMs: row.ownAtMs ?? 0, waMessageId: row.ownWaMessageId ?? "", profileName: row.ownProfileName, username: row.ownUsername };
   const shown = {
     atMs: row.shownAtMs ?? 0,

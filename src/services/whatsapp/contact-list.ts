@@ -12,32 +12,46 @@ import { statement, time, type RowOf } from "../../db/statement.ts";
 import { tenantTransaction } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 
+/**
+ * Who has a phone now, as `core/phone-owner.ts` says it: among those who were seen with it since its last owner left, the newest user id,
+ * else whoever was seen without one. When nobody was seen since, the last one is found, but is not the owner.
+ */
+const ownerOfPhone = (tenantId: string, phone: string): string => `
+  select coalesce(o.merged_into_id, o.id) as id, held.is_current
+  from (
+    select h.contact_id, h.from_at, h.claimant, not is_unclaimed as is_claimed,
+      case when not is_unclaimed then h.from_at > coalesce(departed.at, '-infinity')
+        when departed.at is null then h.claimant = ''
+        else h.claimant = 'after:' || (extract(epoch from departed.at) * 1000)::bigint end as is_current
+    from whatsapp_contact_addresses h
+    cross join lateral (select h.claimant = '' or h.claimant like 'after:%' as is_unclaimed) c
+    cross join (select max(d.at) as at from whatsapp_contact_departures d where d.tenant_id = ${tenantId} and d.phone = ${phone}) departed
+    where h.tenant_id = ${tenantId} and h.kind = 'phone' and h.value = ${phone}
+  ) held
+  join whatsapp_contacts o on o.tenant_id = ${tenantId} and o.id = held.contact_id
+  order by held.is_current desc, held.is_claimed desc, held.from_at desc, held.claimant desc limit 1`;
+const sameContact = `(select p.id union all select m.id from whatsapp_contacts m where m.tenant_id = p.tenant_id and m.merged_into_id = p.id)`;
+
 /** Columns and joins for a canonical contact `p`; other lists use them too. */
 export const contactColumns = `p.id as "contactId", phone.value as "waId", user_id.value as "userId", p.username, p.profile_name as "profileName"`;
 export const contactJoins = `
   left join lateral (
     select a.value from whatsapp_contact_addresses a
-    where a.tenant_id = p.tenant_id and a.kind = 'phone'
-      and a.contact_id in (select p.id union all select m.id from whatsapp_contacts m where m.tenant_id = p.tenant_id and m.merged_into_id = p.id)
-      and not exists (
-        select from whatsapp_contact_addresses b
-        join whatsapp_contacts o on o.tenant_id = b.tenant_id and o.id = b.contact_id
-        where b.tenant_id = a.tenant_id and b.kind = 'phone' and b.value = a.value and coalesce(o.merged_into_id, o.id) <> p.id
-          and (b.from_at, b.claimant) > (a.from_at, a.claimant)
-      )
+    cross join lateral (${ownerOfPhone("p.tenant_id", "a.value")}) owner
+    where a.tenant_id = p.tenant_id and a.kind = 'phone' and a.contact_id in ${sameContact} and owner.id = p.id and owner.is_current
     order by a.from_at desc, a.value desc limit 1
   ) phone on true
   left join lateral (
     select a.value from whatsapp_contact_addresses a
-    where a.tenant_id = p.tenant_id and a.kind = 'user_id'
-      and a.contact_id in (select p.id union all select m.id from whatsapp_contacts m where m.tenant_id = p.tenant_id and m.merged_into_id = p.id)
+    where a.tenant_id = p.tenant_id and a.kind = 'user_id' and a.contact_id in ${sameContact}
     order by a.from_at desc, a.value desc limit 1
   ) user_id on true`;
 
 /**
- * Canonical contacts known by a phone (its owner of today) and by a user id; $2 and $3, null where not asked for.
- * A user id may stand in several portfolios of one tenant.
+ * Canonical contacts known by a phone and by a user id; $2 and $3, null where not asked for. A user id may stand in several
+ * portfolios of one tenant.
  */
+export const phoneOwner = `owner as (${ownerOfPhone("$1", "$2::text")})`;
 export const contactsByAddress = `
   select coalesce(o.merged_into_id, o.id) as id
   from whatsapp_contact_addresses a join whatsapp_contacts o on o.tenant_id = a.tenant_id and o.id = a.contact_id
@@ -45,13 +59,6 @@ export const contactsByAddress = `
     and ($2::text is null or coalesce(o.merged_into_id, o.id) = (select owner.id from owner))
   union
   select owner.id from owner where $3::text is null`;
-export const phoneOwner = `
-  owner as (
-    select coalesce(o.merged_into_id, o.id) as id
-    from whatsapp_contact_addresses a join whatsapp_contacts o on o.tenant_id = a.tenant_id and o.id = a.contact_id
-    where a.tenant_id = $1 and a.kind = 'phone' and a.value = $2::text
-    order by a.from_at desc, a.claimant desc limit 1
-  )`;
 
 const contactRow = {
   contactId: "uuid",

@@ -11,7 +11,7 @@ import { newId } from "../../db/new-id.ts";
 import { statement, time } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
 import { findSentMessages, rebuildConversations, rehomeMessages, relinkConversations, type SentMessage } from "./contact-conversations.ts";
-import { loadWhole, type Known, type Loaded } from "./contact-evidence.ts";
+import { loadWhole, lockNames, type Known, type Loaded } from "./contact-evidence.ts";
 import { lockTenants } from "./contact-locks.ts";
 import { writeContactStates, writeEvidence, type ContactState } from "./contact-writes.ts";
 
@@ -110,7 +110,7 @@ function disturbed(
   for (const { kind, value } of [...evidence.added.addresses, ...evidence.added.earlier]) if (kind === "phone") phones.add(value);
   for (const { phone } of evidence.added.departures) phones.add(phone);
   const families = new Set(apart);
-  for (const phone of [...phones]) {
+  for (const phone of phones) {
     const history = evidence.phones.get(phone);
     const owners = (history?.holdings ?? []).map(({ contactId }) => contactId);
     if (history === undefined || (new Set(owners.map(now)).size < 2 && history.leftAtMs.size === 0)) phones.delete(phone);
@@ -153,6 +153,7 @@ export async function unmergeContact(tx: Tx, scope: TenantScope, contactId: stri
   const pairs = others.map(({ id }) => pairOf(contactId, id));
   if (pairs.length === 0) return false;
   for (const pair of pairs) knowBond(evidence, { ...pair, isUndone: true });
+  await lockNames(tx, known, []);
   await tx.query(part, [tenantId, uuids(pairs.map((pair) => pair.contactId)), uuids(pairs.map((pair) => pair.otherId)), time(nowMs)]);
   await settlePeople(tx, known, nowMs);
   return true;

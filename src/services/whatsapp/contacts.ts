@@ -10,7 +10,7 @@ import { addressesOf, contactMaker, findContact, findSettled, isLocal, record } 
 import { compareProfiles, hasSameNames, newerProfile, noProfile, type Profile } from "../../core/profile.ts";
 import { newId } from "../../db/new-id.ts";
 import type { Tx } from "../../db/transaction.ts";
-import { loadKnown, loadWhole, loadedOf, type Known, type Loaded } from "./contact-evidence.ts";
+import { loadKnown, loadWhole, loadedOf, lockNames, type Known, type Loaded, type TenantContact } from "./contact-evidence.ts";
 import { lockAddresses, lockTenants, type TenantAddress } from "./contact-locks.ts";
 import { settlePeople, type Settled } from "./contact-merge.ts";
 import { foldProfiles, type ProfileNote } from "./contact-writes.ts";
@@ -89,16 +89,8 @@ async function learn(
   nowMs: number,
 ): Promise<Learnt> {
   const tenantIds = [...new Set(open.map((sighting) => sighting.tenantId))];
-  const addresses = addressesIn(open);
-  const alone = new Set(open.filter((one) => !isLocal(loadedOf(quick, one.tenantId).evidence, one)).map((one) => one.tenantId));
-  await lockTenants(tx, tenantIds, (tenantId) => alone.has(tenantId));
-  await lockAddresses(tx, addresses);
-  let known = await loadWhole(tx, addresses);
-  const late = tenantIds.filter((tenantId) => !alone.has(tenantId) && needsTenant(loadedOf(known, tenantId), open, tenantId));
-  if (late.length > 0) {
-    await lockTenants(tx, late, () => true);
-    known = await loadWhole(tx, addresses);
-  }
+  const known = await loadLocked(tx, quick, open, tenantIds);
+  await lockNames(tx, known, contactsNamed(quick, sightings));
   for (const tenantId of tenantIds) {
     const { evidence } = loadedOf(known, tenantId);
     const ofTenant = open.filter((one) => one.tenantId === tenantId).toSorted(compareSightings);
@@ -113,7 +105,47 @@ async function learn(
   return { find: (sighting) => resolutionOf(known.get(sighting.tenantId), settled.get(sighting.tenantId), sighting) };
 }
 
-/** What the quick look took for a mere addition may by now touch contacts that exist. */
+/** What the quick look took for a mere addition touches contacts that exist by now. */
+class NeedsTenants extends Error {}
+
+/**
+ * Shares the tenants to which only something is added, and takes those alone in which older contacts are touched. When it turns out
+ * that sharing was not enough, what was locked is given back first: two that share and wait to be alone would wait for each other.
+ */
+async function loadLocked(tx: Tx, quick: Known, open: readonly Sighting[], tenantIds: readonly string[]): Promise<Known> {
+  const addresses = addressesIn(open);
+  const alone = new Set(open.filter((one) => !isLocal(loadedOf(quick, one.tenantId).evidence, one)).map((one) => one.tenantId));
+  const lockAndLoad = async (isAlone: (tenantId: string) => boolean): Promise<Known> => {
+    await lockTenants(tx, tenantIds, isAlone);
+    await lockAddresses(tx, addresses);
+    return loadWhole(tx, addresses);
+  };
+  if (tenantIds.every((tenantId) => alone.has(tenantId))) return lockAndLoad(() => true);
+  try {
+    return await tx.savepoint(async () => {
+      const known = await lockAndLoad((tenantId) => alone.has(tenantId));
+      const isShort = tenantIds.some((tenantId) => !alone.has(tenantId) && needsTenant(loadedOf(known, tenantId), open, tenantId));
+      if (isShort) throw new NeedsTenants();
+      return known;
+    });
+  } catch (error) {
+    // The savepoint has let go of the locks.
+    if (!(error instanceof NeedsTenants)) throw error;
+    return lockAndLoad(() => true);
+  }
+}
+
+/** Those on record whose names the batch may write. */
+function contactsNamed(quick: Known, sightings: readonly Sighting[]): TenantContact[] {
+  return sightings.flatMap((sighting) => {
+    const { tenantId } = sighting;
+    const { evidence } = loadedOf(quick, tenantId);
+    const contactId = profileOf(sighting) === null ? null : findSettled(evidence, sighting);
+    if (contactId === null) return [];
+    return [contactId, evidence.contacts.get(contactId)?.canonicalId ?? contactId].map((id) => ({ tenantId, contactId: id }));
+  });
+}
+
 function needsTenant({ evidence }: Loaded, open: readonly Sighting[], tenantId: string): boolean {
   if (evidence.ties.size > 0) return true;
   return open.some((one) => one.tenantId === tenantId && findSettled(evidence, one) === null && !isLocal(evidence, one));

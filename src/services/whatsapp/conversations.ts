@@ -45,6 +45,8 @@ export type ConversationFacts = {
   conversationId: string;
   /** Greatest clamped Meta time of a customer's message or call; null when there was none. */
   customerAtMs: number | null;
+  /** Which message that was: of several at one time, the greatest. */
+  customerWaMessageId: string | null;
   replyPhone: string | null;
   replyUserId: string | null;
   /** The message that the list shows: the greatest (time, wamid). */
@@ -84,22 +86,23 @@ const selectByPeer = statement(
 
 /** Compared with `c`, the row as it is once its lock is held, never with a copy read before. */
 const isNewer = `(f.last_at, f.last_wa_message_id) >= (coalesce(c.last_message_at, '-infinity'), coalesce(c.last_message_wa_message_id, ''))`;
-const isLatestWord = `f.customer_at >= coalesce(c.last_customer_message_at, '-infinity') and (f.reply_phone is not null or f.reply_user_id is not null)`;
+const isLatestWord = `(f.customer_at, coalesce(f.customer_wa_message_id, '')) >= (coalesce(c.last_customer_message_at, '-infinity'), coalesce(c.last_customer_wa_message_id, ''))`;
+const namesSender = `(f.reply_phone is not null or f.reply_user_id is not null)`;
 
 /** Several rows of `unnest` may not name one conversation: callers aggregate first. Rows are locked in the order of their keys. */
 const fold = statement(
   "conversations.fold",
-  `with facts as (
-     select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
-       as f (tenant_id, id, customer_at, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
-   ), locked as (
-     select c.tenant_id, c.id from whatsapp_conversations c join facts f on f.tenant_id = c.tenant_id and f.id = c.id
+  `with locked as (
+     select f.* from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $11::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
+       as f (tenant_id, id, customer_at, customer_wa_message_id, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
+     join whatsapp_conversations c on c.tenant_id = f.tenant_id and c.id = f.id
      order by c.tenant_id, c.id for no key update of c
    )
    update whatsapp_conversations c set
      last_customer_message_at = greatest(c.last_customer_message_at, f.customer_at),
-     reply_phone = case when ${isLatestWord} then f.reply_phone else c.reply_phone end,
-     reply_user_id = case when ${isLatestWord} then f.reply_user_id else c.reply_user_id end,
+     last_customer_wa_message_id = case when ${isLatestWord} then f.customer_wa_message_id else c.last_customer_wa_message_id end,
+     reply_phone = case when ${isLatestWord} and ${namesSender} then f.reply_phone else c.reply_phone end,
+     reply_user_id = case when ${isLatestWord} and ${namesSender} then f.reply_user_id else c.reply_user_id end,
      last_message_at = case when ${isNewer} then f.last_at else c.last_message_at end,
      last_message_wa_message_id = case when ${isNewer} then f.last_wa_message_id else c.last_message_wa_message_id end,
      last_message_id = case when ${isNewer} then f.last_id else c.last_message_id end,
@@ -107,8 +110,7 @@ const fold = statement(
      inbound_count = c.inbound_count + f.inbound,
      outbound_count = c.outbound_count + f.outbound,
      unread_count = c.unread_count + f.inbound
-   from facts f
-     join locked using (tenant_id, id)
+   from locked f
    where c.tenant_id = f.tenant_id and c.id = f.id
    returning c.id, old.last_customer_message_at as "beforeMs", new.last_customer_message_at as "afterMs", c.refused_at as "refusedAtMs", clock_timestamp() as "nowMs"`,
   { id: "uuid", beforeMs: "time?", afterMs: "time?", refusedAtMs: "time?", nowMs: "time" },
@@ -116,9 +118,15 @@ const fold = statement(
 
 const refuse = statement(
   "conversations.refuse",
-  `update whatsapp_conversations c set refused_at = greatest(c.refused_at, f.refused_at),
+  `with asked as (
+     select c.tenant_id, coalesce(c.merged_into_id, c.id) as id, max(f.refused_at) as refused_at, max(f.free_entry_point_expires_at) as free_entry_point_expires_at
+     from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) as f (tenant_id, id, refused_at, free_entry_point_expires_at)
+       join whatsapp_conversations c on c.tenant_id = f.tenant_id and c.id = f.id
+     group by 1, 2
+   )
+   update whatsapp_conversations c set refused_at = greatest(c.refused_at, f.refused_at),
      free_entry_point_expires_at = greatest(c.free_entry_point_expires_at, f.free_entry_point_expires_at)
-   from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) as f (tenant_id, id, refused_at, free_entry_point_expires_at)
+   from asked f
    where c.tenant_id = f.tenant_id and c.id = f.id
      and (f.refused_at > coalesce(c.refused_at, '-infinity') or f.free_entry_point_expires_at > coalesce(c.free_entry_point_expires_at, '-infinity'))
    returning c.id`,
@@ -166,6 +174,7 @@ export async function openConversationWindow(
       tenantId: scope.tenantId,
       conversationId: ensured.conversationId,
       customerAtMs: input.atMs,
+      customerWaMessageId: null,
       replyPhone: null,
       replyUserId: null,
       last: null,
@@ -221,6 +230,7 @@ export async function incrementMessageCount(
       tenantId: scope.tenantId,
       conversationId: input.conversationId,
       customerAtMs: null,
+      customerWaMessageId: null,
       replyPhone: null,
       replyUserId: null,
       last: null,
@@ -244,6 +254,7 @@ export async function foldConversations(tx: Tx, facts: readonly ConversationFact
     uuids(facts.map((fact) => fact.last?.messageId ?? null)),
     ints(facts.map((fact) => fact.inbound)),
     ints(facts.map((fact) => fact.outbound)),
+    texts(facts.map((fact) => fact.customerWaMessageId)),
   ]);
   return rows.map(({ id, beforeMs, afterMs, refusedAtMs, nowMs }) => ({
     conversationId: id,

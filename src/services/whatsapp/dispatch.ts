@@ -58,7 +58,8 @@ const dropEcho = statement(
      returning tenant_id, conversation_id
    )
    update whatsapp_conversations c set outbound_count = outbound_count - 1, last_message_id = case when c.last_message_wa_message_id = $3 then $4 else c.last_message_id end
-   from dropped d where c.tenant_id = d.tenant_id and c.id = d.conversation_id returning c.id`,
+   from dropped d join whatsapp_conversations k on k.tenant_id = d.tenant_id and k.id = d.conversation_id
+   where c.tenant_id = k.tenant_id and c.id = coalesce(k.merged_into_id, k.id) returning c.id`,
   { id: "uuid" },
 );
 
@@ -119,7 +120,8 @@ async function recordAccepted(
   await tx.query(dropEcho, [scope.tenantId, dispatch.connectionId, waMessageId, dispatch.id]);
   const [row] = await tx.query(accept, [scope.tenantId, dispatch.id, waMessageId]);
   if (row === undefined) return;
-  const { changed } = await settleMessages(tx, [{ tenantId: scope.tenantId, connectionId: row.connectionId, waMessageId }]);
+  const { changed, verdicts } = await settleMessages(tx, [{ tenantId: scope.tenantId, connectionId: row.connectionId, waMessageId }]);
+  await noteMetaVerdicts(tx, verdicts);
   const accepted: ActivityEvent = {
     tenantId: scope.tenantId,
     type: "message.accepted",

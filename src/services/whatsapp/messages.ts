@@ -1,6 +1,7 @@
 /**
  * Rows of `whatsapp_messages`. Each wamid of a connection is one row by its unique key (I2). Should Meta send one wamid
- * with two contents, the same one is kept whatever came first (I3): a real type before `unsupported`, then the least (time, raw).
+ * with two contents, the same one is kept whatever came first (I3): a real type before `unsupported`, then the least (time, raw),
+ * then what was not on standby, then the one that names more of its sender.
  */
 import { bools, texts, times, uuids } from "../../db/arrays.ts";
 import { statement } from "../../db/statement.ts";
@@ -30,9 +31,12 @@ export type MessageRow = {
 export type StoredMessage = {
   id: string;
   outcome: "stored" | "replaced" | "duplicate";
-  /** What the row was before it was replaced. */
-  oldRole: string | null;
+  /** Where the row lies: what replaces another stays in its place. */
+  conversationId: string;
 };
+
+const rivalry = (row: "m" | "excluded"): string =>
+  `(${row}.type = 'unsupported', ${row}.wa_timestamp, ${row}.raw, ${row}.is_standby, ${row}.sender_phone is null, ${row}.sender_user_id is null)`;
 
 const insert = statement(
   "messages.insert",
@@ -46,27 +50,33 @@ const insert = statement(
        sender_phone, sender_user_id, target, is_standby)
    on conflict (tenant_id, connection_id, wa_message_id) do update set
      type = excluded.type, role = excluded.role, content = excluded.content, raw = excluded.raw, wa_timestamp = excluded.wa_timestamp,
-     target_wa_message_id = excluded.target_wa_message_id
-   where m.origin = excluded.origin
-     and (excluded.type = 'unsupported', excluded.wa_timestamp, excluded.raw) < (m.type = 'unsupported', m.wa_timestamp, m.raw)
-   returning m.id, m.connection_id as "connectionId", m.wa_message_id as "waMessageId", old.role as "oldRole"`,
-  { id: "uuid", connectionId: "uuid", waMessageId: "text", oldRole: "text?" },
+     target_wa_message_id = excluded.target_wa_message_id, is_standby = excluded.is_standby, sent_at = excluded.sent_at,
+     sender_phone = excluded.sender_phone, sender_user_id = excluded.sender_user_id
+   where m.origin = excluded.origin and ${rivalry("excluded")} < ${rivalry("m")}
+   returning m.id, m.connection_id as "connectionId", m.wa_message_id as "waMessageId", m.conversation_id as "conversationId", old.id is null as "isNew"`,
+  { id: "uuid", connectionId: "uuid", waMessageId: "text", conversationId: "uuid", isNew: "bool" },
 );
 
 const selectIds = statement(
   "messages.ids",
-  `select m.id, m.connection_id as "connectionId", m.wa_message_id as "waMessageId"
+  `select m.id, m.connection_id as "connectionId", m.wa_message_id as "waMessageId", m.conversation_id as "conversationId"
    from unnest($1::uuid[], $2::uuid[], $3::text[]) as u (tenant_id, connection_id, wa_message_id)
    join whatsapp_messages m using (tenant_id, connection_id, wa_message_id)`,
-  { id: "uuid", connectionId: "uuid", waMessageId: "text" },
+  { id: "uuid", connectionId: "uuid", waMessageId: "text", conversationId: "uuid" },
 );
 
+type Rival = Pick<MessageRow, "type" | "atMs" | "raw" | "isStandby" | "senderPhone" | "senderUserId">;
+
 /** Whether `a` is kept before `b` when both carry one wamid. The statement above says the same in SQL. */
-export function isKeptBefore(a: Pick<MessageRow, "type" | "atMs" | "raw">, b: Pick<MessageRow, "type" | "atMs" | "raw">): boolean {
+export function isKeptBefore(a: Rival, b: Rival): boolean {
   const aUnsupported = a.type === "unsupported";
   if (aUnsupported !== (b.type === "unsupported")) return !aUnsupported;
   if (a.atMs !== b.atMs) return a.atMs < b.atMs;
-  return Buffer.compare(Buffer.from(a.raw), Buffer.from(b.raw)) < 0;
+  const order = Buffer.compare(Buffer.from(a.raw), Buffer.from(b.raw));
+  if (order !== 0) return order < 0;
+  if (a.isStandby !== b.isStandby) return !a.isStandby;
+  if ((a.senderPhone === null) !== (b.senderPhone === null)) return a.senderPhone !== null;
+  return a.senderUserId !== null && b.senderUserId === null;
 }
 
 /** Stores the rows, each wamid of a connection at most once in the call. Aligned with the input. */
@@ -99,14 +109,14 @@ export async function insertMessages(tx: Tx, rows: readonly MessageRow[], nowMs:
   for (const row of returned) {
     stored.set(`${row.connectionId} ${row.waMessageId}`, {
       id: row.id,
-      outcome: row.oldRole === null ? "stored" : "replaced",
-      oldRole: row.oldRole,
+      outcome: row.isNew ? "stored" : "replaced",
+      conversationId: row.conversationId,
     });
   }
   if (returned.length < rows.length) {
     const untouched = rows.filter((row) => !stored.has(`${row.connectionId} ${row.waMessageId}`));
     for (const row of await findMessageIds(tx, untouched)) {
-      stored.set(`${row.connectionId} ${row.waMessageId}`, { id: row.id, outcome: "duplicate", oldRole: null });
+      stored.set(`${row.connectionId} ${row.waMessageId}`, { id: row.id, outcome: "duplicate", conversationId: row.conversationId });
     }
   }
   return rows.map((row) => {

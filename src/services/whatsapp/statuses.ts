@@ -4,7 +4,7 @@
  * A fact may come before its message. Whoever sets a wamid, and whoever finds no message for one, takes the advisory lock on
  * (connection, wamid) in sorted order and looks again; without it both could commit without seeing each other.
  */
-import { foldFacts, rankOf, type StatusFact, type StatusFold } from "../../core/message-status.ts";
+import { compareErrorTexts, compareOptional, foldFacts, rankOf, type StatusFact, type StatusFold } from "../../core/message-status.ts";
 import { isUuid } from "../../core/ids.ts";
 import { ints, texts, times, uuids } from "../../db/arrays.ts";
 import { statement } from "../../db/statement.ts";
@@ -37,17 +37,32 @@ export type ChangedMessage = MessageKey & {
   errorCode: number | null;
 };
 
+/** As `compareErrorTexts` says it. */
+const wording = (row: string): string =>
+  `${row}.error_title is null, coalesce(${row}.error_title, '') collate "C", ${row}.error_details is null, coalesce(${row}.error_details, '') collate "C"`;
+const isBetterWorded = `(${wording("excluded")}) < (${wording("s")})`;
+const leastOf = (column: string, cast = ""): string => `least(s.${column}${cast} collate "C", excluded.${column}${cast} collate "C")`;
+
+/** A fact that comes again changes only what it says in better words or in addition, so that the order does not matter. */
 const insertFacts = statement(
   "statuses.insert",
-  `insert into whatsapp_message_statuses (tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details,
+  `insert into whatsapp_message_statuses as s (tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details,
      pricing, free_entry_point_expires_at, callback, created_at)
-   select tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details, pricing::jsonb, fep, callback, $13::timestamptz
+   select tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details, pricing::json, fep, callback, $13::timestamptz
    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[], $8::text[], $9::text[], $10::text[],
      $11::timestamptz[], $12::text[])
      as f (tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details, pricing, fep, callback)
-   on conflict do nothing
-   returning connection_id as "connectionId", wa_message_id as "waMessageId", status, participant, at as "atMs", error_code as "errorCode"`,
-  { connectionId: "uuid", waMessageId: "text", status: "text", participant: "text", atMs: "time", errorCode: "int" },
+   on conflict (tenant_id, connection_id, wa_message_id, status, participant, at, error_code) do update set
+     error_title = case when ${isBetterWorded} then excluded.error_title else s.error_title end,
+     error_details = case when ${isBetterWorded} then excluded.error_details else s.error_details end,
+     pricing = ${leastOf("pricing", "::text")}::json,
+     free_entry_point_expires_at = greatest(s.free_entry_point_expires_at, excluded.free_entry_point_expires_at),
+     callback = ${leastOf("callback")}
+   where ${isBetterWorded} or s.pricing::text is distinct from ${leastOf("pricing", "::text")} or s.callback is distinct from ${leastOf("callback")}
+     or s.free_entry_point_expires_at is distinct from greatest(s.free_entry_point_expires_at, excluded.free_entry_point_expires_at)
+   returning s.connection_id as "connectionId", s.wa_message_id as "waMessageId", s.status, s.participant, s.at as "atMs", s.error_code as "errorCode",
+     old.tenant_id is null as "isNew"`,
+  { connectionId: "uuid", waMessageId: "text", status: "text", participant: "text", atMs: "time", errorCode: "int", isNew: "bool" },
 );
 
 const selectFacts = statement(
@@ -81,6 +96,9 @@ const lockMessages = statement(
   { locked: "int" },
 );
 
+const isEarlierFailure = `(f.failed_at, f.error_code, ${wording("f")})
+       < (coalesce(m.failed_at, 'infinity'), coalesce(m.error_code, 2147483647), ${wording("m")})`;
+
 /** Forward only: `least` for times, the greater rank for the status; a failure is kept even when a later state wins. */
 const project = statement(
   "statuses.project",
@@ -99,10 +117,10 @@ const project = statement(
      read_at = least(m.read_at, f.read_at),
      played_at = least(m.played_at, f.played_at),
      failed_at = least(m.failed_at, f.failed_at),
-     error_code = case when (f.failed_at, f.error_code) < (coalesce(m.failed_at, 'infinity'), coalesce(m.error_code, 2147483647)) then f.error_code else m.error_code end,
-     error_title = case when (f.failed_at, f.error_code) < (coalesce(m.failed_at, 'infinity'), coalesce(m.error_code, 2147483647)) then f.error_title else m.error_title end,
-     error_details = case when (f.failed_at, f.error_code) < (coalesce(m.failed_at, 'infinity'), coalesce(m.error_code, 2147483647)) then f.error_details else m.error_details end,
-     pricing = case when f.pricing_at < coalesce(m.pricing_at, 'infinity') or (f.pricing_at = m.pricing_at and f.pricing < m.pricing::text) then f.pricing::jsonb else m.pricing end,
+     error_code = case when ${isEarlierFailure} then f.error_code else m.error_code end,
+     error_title = case when ${isEarlierFailure} then f.error_title else m.error_title end,
+     error_details = case when ${isEarlierFailure} then f.error_details else m.error_details end,
+     pricing = case when f.pricing_at < coalesce(m.pricing_at, 'infinity') or (f.pricing_at = m.pricing_at and f.pricing collate "C" < m.pricing::text collate "C") then f.pricing::json else m.pricing end,
      pricing_at = least(m.pricing_at, f.pricing_at)
    from facts f
    where m.tenant_id = f.tenant_id and m.connection_id = f.connection_id and m.wa_message_id = f.wa_message_id and m.direction = 'outbound'
@@ -139,10 +157,20 @@ const adopt = statement(
   { id: "uuid" },
 );
 
-/** Stores the facts; answers, aligned with the input, which of them are new. */
-export async function insertStatusFacts(tx: Tx, facts: readonly Fact[], nowMs: number): Promise<boolean[]> {
+/** What storing a fact has done: `known` facts say nothing new, `fuller` ones are known but say more than before. */
+export type StoredFact = "new" | "fuller" | "known";
+
+/** Stores the facts. Aligned with the input; of equal facts in one call only the first can be new. */
+export async function insertStatusFacts(tx: Tx, facts: readonly Fact[], nowMs: number): Promise<StoredFact[]> {
   if (facts.length === 0) return [];
-  const sorted = facts.toSorted((a, b) => (factKey(a) < factKey(b) ? -1 : 1));
+  const keys = facts.map(factKey);
+  const merged = new Map<string, Fact>();
+  for (const [index, fact] of facts.entries()) {
+    const key = keys[index] ?? "";
+    const known = merged.get(key);
+    merged.set(key, known === undefined ? fact : mergeFacts(known, fact));
+  }
+  const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, fact]) => fact);
   const rows = await tx.query(insertFacts, [
     uuids(sorted.map((fact) => fact.tenantId)),
     uuids(sorted.map((fact) => fact.connectionId)),
@@ -158,50 +186,110 @@ export async function insertStatusFacts(tx: Tx, facts: readonly Fact[], nowMs: n
     texts(sorted.map((fact) => fact.callback)),
     new Date(nowMs).toISOString(),
   ]);
-  const inserted = new Set(
-    rows.map((row) => `${row.connectionId} ${row.waMessageId} ${row.status} ${row.participant} ${row.atMs} ${row.errorCode}`),
+  const written = new Map<string, StoredFact>(
+    rows.map((row) => [
+      `${row.connectionId} ${row.waMessageId} ${row.status} ${row.participant} ${row.atMs} ${row.errorCode}`,
+      row.isNew ? "new" : "fuller",
+    ]),
   );
-  // Of equal facts in one call only the first is the new one.
-  return facts.map((fact) => inserted.delete(factKey(fact)));
+  return keys.map((key) => {
+    const found = written.get(key) ?? "known";
+    if (found === "new") written.set(key, "fuller");
+    return found;
+  });
 }
+
+/** The same fact told twice, as the statement above merges it. */
+function mergeFacts(a: Fact, b: Fact): Fact {
+  const least = <T>(x: T | null, y: T | null, text: (value: T) => string): T | null =>
+    compareOptional(x === null ? null : text(x), y === null ? null : text(y)) <= 0 ? x : y;
+  const [ours, theirs] = [a.error ?? noWords, b.error ?? noWords];
+  return {
+    ...a,
+    error: compareErrorTexts(ours, theirs) <= 0 ? (a.error ?? b.error) : b.error,
+    pricing: least(a.pricing, b.pricing, JSON.stringify),
+    callback: least(a.callback, b.callback, String),
+    freeEntryPointExpiresAtMs: greatest(a.freeEntryPointExpiresAtMs, b.freeEntryPointExpiresAtMs),
+  };
+}
+
+const noWords = { title: null, details: null };
+
+export type Projection = {
+  changed: ChangedMessage[];
+  /** What Meta says in these facts about the windows of the messages' conversations. */
+  verdicts: Verdict[];
+};
+export type Verdict = { tenantId: string; conversationId: string; refusedAtMs: number | null; freeEntryPointExpiresAtMs: number | null };
 
 /**
  * Folds new facts onto their messages. A message that is not known yet is looked for once more under its lock; if it is
  * still missing, the facts wait in their table until `settleMessages` is called for it.
  */
-export async function projectFacts(tx: Tx, facts: readonly Fact[]): Promise<ChangedMessage[]> {
+export async function projectFacts(tx: Tx, facts: readonly Fact[]): Promise<Projection> {
   const perMessage = groupByMessage(facts);
   const rows = await applyFolds(tx, perMessage);
   const found = new Set(rows.map((row) => messageKey(row)));
   const missing = new Map([...perMessage].filter(([key]) => !found.has(key)));
-  if (missing.size === 0) return rows.filter((row) => row.hasChanged);
-  await lock(
-    tx,
-    [...missing.values()].map(({ key }) => key),
-  );
-  await adoptByCallback(tx, facts.filter((fact) => missing.has(messageKey(fact))));
-  const late = await applyFolds(tx, missing);
-  return [...rows, ...late].filter((row) => row.hasChanged);
+  if (missing.size > 0) {
+    await lock(
+      tx,
+      [...missing.values()].map(({ key }) => key),
+    );
+    await adoptByCallback(
+      tx,
+      facts.filter((fact) => missing.has(messageKey(fact))),
+    );
+    rows.push(...(await applyFolds(tx, missing)));
+  }
+  return { changed: rows.filter((row) => row.hasChanged), verdicts: verdictsOf(facts, rows) };
 }
 
 /** For whoever has just stored messages with these wamids: brings in the facts that came before them. */
-export async function settleMessages(tx: Tx, keys: readonly MessageKey[]): Promise<{ changed: ChangedMessage[]; facts: Fact[] }> {
-  if (keys.length === 0) return { changed: [], facts: [] };
+export async function settleMessages(tx: Tx, keys: readonly MessageKey[]): Promise<Projection> {
+  if (keys.length === 0) return { changed: [], verdicts: [] };
   await lock(tx, keys);
-  const rows = await tx.query(selectFacts, [
+  const stored = await tx.query(selectFacts, [
     uuids(keys.map((key) => key.tenantId)),
     uuids(keys.map((key) => key.connectionId)),
     texts(keys.map((key) => key.waMessageId)),
   ]);
-  const facts = rows.map((row) => ({
+  if (stored.length === 0) return { changed: [], verdicts: [] };
+  const facts = stored.map((row) => ({
     ...row,
     error:
       row.errorCode === 0 && row.errorTitle === null ? null : { code: row.errorCode, title: row.errorTitle, details: row.errorDetails },
     // Written by insertStatusFacts from the same type.
     pricing: row.pricing as Pricing | null,
   }));
-  const changed = facts.length === 0 ? [] : (await applyFolds(tx, groupByMessage(facts))).filter((row) => row.hasChanged);
-  return { changed, facts };
+  const rows = await applyFolds(tx, groupByMessage(facts));
+  return { changed: rows.filter((row) => row.hasChanged), verdicts: verdictsOf(facts, rows) };
+}
+
+/** Meta's verdict that the window is closed. */
+const windowClosedCode = 131_047;
+
+/** 131047 closes the window in our books; the end of a free entry point is what Meta reports, never computed. */
+function verdictsOf(facts: readonly Fact[], rows: readonly ChangedMessage[]): Verdict[] {
+  const conversations = new Map(rows.map((row) => [messageKey(row), row.conversationId]));
+  const verdicts = new Map<string, Verdict>();
+  for (const fact of facts) {
+    const conversationId = conversations.get(messageKey(fact));
+    const refusedAtMs = fact.status === "failed" && fact.error?.code === windowClosedCode ? fact.atMs : null;
+    if (conversationId === undefined || (refusedAtMs === null && fact.freeEntryPointExpiresAtMs === null)) continue;
+    const known = verdicts.get(conversationId);
+    verdicts.set(conversationId, {
+      tenantId: fact.tenantId,
+      conversationId,
+      refusedAtMs: greatest(known?.refusedAtMs ?? null, refusedAtMs),
+      freeEntryPointExpiresAtMs: greatest(known?.freeEntryPointExpiresAtMs ?? null, fact.freeEntryPointExpiresAtMs),
+    });
+  }
+  return [...verdicts.values()];
+}
+
+function greatest(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.max(a, b);
 }
 
 async function adoptByCallback(tx: Tx, facts: readonly Fact[]): Promise<void> {

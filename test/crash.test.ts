@@ -1,0 +1,77 @@
+/**
+ * `kill -9` of the program, of the database and of both, at random moments and at named places, under load (I1, I2, I4, I5, I12).
+ * The ordinary run kills 38 times; KESHER_CRASH_KILLS=300 goes on for longer, KESHER_CRASH_SEED repeats a run's choices.
+ */
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { test } from "node:test";
+import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
+import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
+import { makeProgram, readyMsMax, setUpNumbers, until } from "./support/program.ts";
+
+const seed = Number(process.env["KESHER_CRASH_SEED"] ?? randomInt(2 ** 31));
+const killsWanted = Number(process.env["KESHER_CRASH_KILLS"] ?? 38);
+
+/** It dies there twice, early in a life and later in another. */
+const places = ["receive.before_commit", "receive.after_commit", "worker.claimed", "worker.mid_batch", "worker.before_commit"];
+const atPlaces = places.flatMap((place) => [`${place}:kill@2`, `${place}:kill@25`]);
+
+test(
+  `what was acknowledged is stored once, whatever is killed and whenever (seed ${seed})`,
+  { timeout: 120_000 + killsWanted * 8_000 },
+  async (t) => {
+    const random = seeded(seed);
+    const program = await makeProgram(t);
+    const readyMs = [await program.start()];
+    const numbers = await setUpNumbers(program, 3);
+    const ledger = new Ledger();
+    const client = new MetaClient({ url: program.url, concurrency: 6 });
+    t.after(async () => client.close());
+    const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 6, postsMax: killsWanted * 4_000 });
+
+    const kills = { program: 0, database: 0, both: 0, place: 0 };
+    const drawn = Array.from({ length: Math.max(0, killsWanted - 2 * atPlaces.length) }, () => drawAct(random()));
+    // A random one between two places: the work that one of them kills again and again would rightly be taken for poison.
+    const acts = drawn.flatMap((act, index) => [...atPlaces.slice(index, index + 1), act]);
+    for (const act of acts) {
+      process.stderr.write(`${act} ${Math.round(performance.now())} posts ${JSON.stringify(ledger.posts)} ready ${readyMs.at(-1)}\n`);
+      await randomMoment(random, 20, 500);
+      if (act === "database") {
+        kills.database += 1;
+        const before = await program.postmaster();
+        await program.killPostmaster();
+        const ms = await until("the database is back", readyMsMax, () => program.isDatabaseBack(before));
+        assert.ok(program.isAlive(), program.output);
+        readyMs.push(ms);
+        continue;
+      }
+      program.signal("SIGKILL");
+      if (act === "both") await program.killPostmaster();
+      await program.ended();
+      kills[act === "both" ? "both" : "program"] += 1;
+      if (act.includes(":")) {
+        program.spawn(act);
+        const { signal } = await program.ended();
+        assert.equal(signal, "SIGKILL", `${act} was not reached: ${program.output}`);
+        kills.place += 1;
+      }
+      readyMs.push(await program.start());
+    }
+    await load.stop();
+    const sql = await program.sql();
+    try {
+      const appliedMs = await untilApplied(sql);
+      const line = await assertLedger(sql, ledger);
+      t.diagnostic(`kills ${JSON.stringify(kills)}; ready again within ${Math.round(Math.max(...readyMs))} ms; ${line}; applied ${Math.round(appliedMs)} ms after the end`);
+    } finally {
+      await sql.end();
+    }
+    assert.ok(ledger.posts.ok > killsWanted * 10, "the load was too small to prove anything");
+    assert.ok(ledger.posts.unknown > 0, "no kill hit a POST that was under way");
+  },
+);
+
+/** Of ten: six for the program, three for the database (which restarts ten times a minute at most), one for both. */
+function drawAct(draw: number): "program" | "database" | "both" {
+  return draw < 0.6 ? "program" : draw < 0.9 ? "database" : "both";
+}
