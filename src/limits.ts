@@ -194,4 +194,7 @@ export const limits = {
   statisticsBytesMin: 64 * 2 ** 10,
   statisticsBytesMax: 2 ** 30,
   statisticsPollMs: 1_000,
+  /** People and conversations that a worker need not look up again. */
+  knownPeopleMax: 50_000,
+  knownConversationsMax: 50_000,
 } as const;

@@ -27,7 +27,14 @@ test(
     const ledger = new Ledger();
     const client = new MetaClient({ url: program.url, concurrency: 6 });
     t.after(async () => client.close());
-    const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 6, postsMax: killsWanted * 4_000 });
+    const load = startLoad({
+      client,
+      maker: new BodyMaker(numbers, random),
+      ledger,
+      random,
+      concurrency: 6,
+      postsMax: killsWanted * 4_000,
+    });
 
     const kills = { program: 0, database: 0, both: 0, place: 0 };
     const drawn = Array.from({ length: Math.max(0, killsWanted - 2 * atPlaces.length) }, () => drawAct(random()));
@@ -62,7 +69,9 @@ test(
     try {
       const appliedMs = await untilApplied(sql);
       const line = await assertLedger(sql, ledger);
-      t.diagnostic(`kills ${JSON.stringify(kills)}; ready again within ${Math.round(Math.max(...readyMs))} ms; ${line}; applied ${Math.round(appliedMs)} ms after the end`);
+      t.diagnostic(
+        `kills ${JSON.stringify(kills)}; ready again within ${Math.round(Math.max(...readyMs))} ms; ${line}; applied ${Math.round(appliedMs)} ms after the end`,
+      );
     } finally {
       await sql.end();
     }

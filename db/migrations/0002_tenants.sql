@@ -8,14 +8,18 @@ create table tenants (
   supported_types text[] not null default '{text,image}',
   auto_reply_enabled boolean not null default true,
   auto_reply_interval_seconds integer not null default 86400 check (auto_reply_interval_seconds > 0),
+  -- Grows whenever people that were known are joined or parted, so that nodes forget what they remember of them.
+  identity_version bigint not null default 0,
   created_at timestamptz not null default now()
 );
 alter table tenants enable row level security;
 alter table tenants force row level security;
 create policy tenant_reads on tenants for select to kesher_app using (id = current_tenant_id());
 create policy ingest_reads on tenants for select to kesher_ingest using (true);
+create policy tenant_versions on tenants for update to kesher_app using (id = current_tenant_id()) with check (id = current_tenant_id());
+create policy ingest_versions on tenants for update to kesher_ingest using (true) with check (true);
 create policy platform on tenants to kesher_platform using (true) with check (true);
-grant select on tenants to kesher_app, kesher_ingest;
+grant select, update (identity_version) on tenants to kesher_app, kesher_ingest;
 grant select, insert, update on tenants to kesher_platform;
 
 create table api_keys (

@@ -89,19 +89,20 @@ async function runInHalves(options: BatchOptions): Promise<BatchResult> {
  * right before it begins and for nothing else, so that what merely waited when the process ended is not blamed for it.
  */
 async function runWithCare(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
-  const survived = survivedIn(options.db);
+  const { survived } = careOf(options.db);
   const attemptOf = (row: PendingRow): number => (survived.has(row.id) ? row.attempts : row.attempts + 1);
   const together = rows.filter((row) => attemptOf(row) < limits.attemptsAloneFrom);
-  const alone = rows.filter((row) => attemptOf(row) >= limits.attemptsAloneFrom);
+  // The least suspicious first: the guilty one holds up nobody, and an innocent one that was hit by chance is seldom hit again.
+  const alone = rows.filter((row) => attemptOf(row) >= limits.attemptsAloneFrom).toSorted((a, b) => a.attempts - b.attempts);
   const results: BatchResult[] = [];
   for (const group of [together, ...alone.map((row) => [row])]) {
-    if (group.length > 0) results.push(await tryOnce(options, group));
+    if (group.length > 0) results.push(await inTurn(options.db, () => tryOnce(options, group)));
   }
   return sum(results);
 }
 
 async function tryOnce(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
-  const survived = survivedIn(options.db);
+  const { survived } = careOf(options.db);
   const uncounted = rows.filter((row) => !survived.has(row.id));
   const counted = uncounted.length === 0 ? [] : await transaction(options.db, (tx) => countAttempts(tx, uncounted));
   const mine = [...counted, ...rows.filter((row) => survived.has(row.id))];
@@ -125,13 +126,25 @@ async function runCounted(options: BatchOptions, rows: readonly PendingRow[]): P
   return isDivisible ? divide(options, rows) : reclaimAndApply(options, rows, applyInHalves);
 }
 
-/** Rows whose counted attempt failed because the database was unavailable: the process outlived it, so it counts no further. */
-const survivals = new WeakMap<Db, Set<PendingRow["id"]>>();
+type Care = {
+  /** Rows whose counted attempt failed because the database was unavailable: the process outlived it, so it counts no further. */
+  survived: Set<PendingRow["id"]>;
+  lastTurn: Promise<unknown>;
+};
+const cares = new WeakMap<Db, Care>();
 
-function survivedIn(db: Db): Set<PendingRow["id"]> {
-  const known = survivals.get(db) ?? new Set();
-  survivals.set(db, known);
+function careOf(db: Db): Care {
+  const known = cares.get(db) ?? { survived: new Set(), lastTurn: Promise.resolve() };
+  cares.set(db, known);
   return known;
+}
+
+/** One counted attempt at a time over all lanes of this process: when it ends, only that one is to blame. */
+function inTurn<T>(db: Db, act: () => Promise<T>): Promise<T> {
+  const care = careOf(db);
+  const turn = care.lastTurn.then(act);
+  care.lastTurn = turn.catch(() => undefined);
+  return turn;
 }
 
 async function reclaimAndApply(
@@ -150,7 +163,7 @@ async function reclaimAndApply(
   return done.result;
 }
 
-/** Puts the updates of these rows back one by one, with the attempts they have behind them. */
+/** Puts the updates of these rows back one by one. Ends of the process while this was done are not the updates' fault. */
 async function divide(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
   return transaction(options.db, async (tx) => {
     const mine = await reclaimPending(tx, rows);
@@ -159,7 +172,7 @@ async function divide(options: BatchOptions, rows: readonly PendingRow[]): Promi
       const units = items.map((item) => ({
         account: row.account,
         deliveryId: item.deliveryId,
-        attempts: row.attempts - 1,
+        attempts: limits.attemptsAloneFrom - 1,
         updateIndex: item.located.index,
         parkedId: row.parkedId,
         isReplay: row.isReplay,

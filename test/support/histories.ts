@@ -15,13 +15,10 @@ const numberAt = (numbers: readonly Number[], index: number): Number => {
   if (number === undefined) throw new Error("A world has numbers");
   return number;
 };
-const people = [
-  { phone: "15550001", userId: "US.1", name: "Ann" },
-  { phone: "15550002", userId: "US.2", name: "Ben" },
-  { phone: "15550003", name: "Cid" },
-  { userId: "US.4", name: "Dov" },
-] as const;
-const personAt = (index: number) => people[index % people.length] ?? people[0];
+type Person = { phone?: string; userId?: string; name: string };
+const ann = { phone: "15550001", userId: "US.1", name: "Ann" };
+const people: readonly Person[] = [ann, { phone: "15550002", userId: "US.2", name: "Ben" }, { phone: "15550003", name: "Cid" }, { userId: "US.4", name: "Dov" }];
+const personAt = (index: number): Person => people[index % people.length] ?? ann;
 
 const atMs = fc.integer({ min: 0, max: 8 }).map((second) => startMs + second * 1_000);
 const ordinal = fc.integer({ min: 0, max: 7 });
@@ -55,7 +52,7 @@ const outbound: fc.Arbitrary<Happening> = fc
   .map(
     ({ index, atMs: at, fields }) =>
       (numbers) =>
-        echo(numberAt(numbers, index), personAt(index).phone ?? people[0].phone, `wamid.out${index}`, at, fields),
+        echo(numberAt(numbers, index), personAt(index).phone ?? ann.phone, `wamid.out${index}`, at, fields),
   );
 
 const pricing = fc.constantFrom({}, { pricing: { billable: true, type: "regular", category: "service" } }, { pricing: { billable: false, type: "free_entry_point" } });
@@ -65,7 +62,7 @@ const report: fc.Arbitrary<Happening> = fc
   .record({ index: ordinal, atMs, word: words, fields: fc.tuple(pricing, entryPoint), toInbound: fc.integer({ min: 0, max: 9 }) })
   .map(({ index, atMs: at, word, fields, toInbound }) => (numbers) => {
     const id = toInbound === 0 ? `wamid.in${index}` : `wamid.out${index}`;
-    return status(numberAt(numbers, index), id, word, at, { recipient_id: personAt(index).phone ?? people[0].phone, ...fields[0], ...fields[1] });
+    return status(numberAt(numbers, index), id, word, at, { recipient_id: personAt(index).phone ?? ann.phone, ...fields[0], ...fields[1] });
   });
 const failure: fc.Arbitrary<Happening> = fc
   .record({ index: ordinal, atMs, code: fc.constantFrom(131_047, 131_026, 131_000), participant: fc.boolean() })
@@ -78,7 +75,7 @@ const failure: fc.Arbitrary<Happening> = fc
 const call: fc.Arbitrary<Happening> = fc
   .record({ index: ordinal, atMs, event: fc.constantFrom("connect", "terminate"), direction: fc.constantFrom("USER_INITIATED", "BUSINESS_INITIATED") })
   .map(({ index, atMs: at, event, direction }) => (numbers) => {
-    const phone = personAt(index).phone ?? people[0].phone;
+    const phone = personAt(index).phone ?? ann.phone;
     const ends = direction === "USER_INITIATED" ? { from: phone, to: "15551" } : { from: "15551", to: phone };
     const element = { id: `wacid.${index}${direction[0]}`, event, direction, timestamp: seconds(at), ...ends };
     return { number: numberAt(numbers, index), list: "calls", field: "calls", element };
@@ -86,21 +83,21 @@ const call: fc.Arbitrary<Happening> = fc
 const callStatus: fc.Arbitrary<Happening> = fc
   .record({ index: ordinal, atMs, word: fc.constantFrom("RINGING", "ACCEPTED", "REJECTED"), isNamed: fc.boolean() })
   .map(({ index, atMs: at, word, isNamed }) => (numbers) => {
-    const recipient = isNamed ? { recipient_id: people[0].phone } : {};
+    const recipient = isNamed ? { recipient_id: ann.phone } : {};
     const element = { id: `wacid.s${index}${isNamed ? "n" : ""}`, status: word, type: "call", timestamp: seconds(at), ...recipient };
     return { number: numberAt(numbers, index), list: "statuses", field: "calls", element };
   });
 const preference: fc.Arbitrary<Happening> = fc
   .record({ index: ordinal, atMs, value: fc.constantFrom("stop", "resume") })
   .map(({ index, atMs: at, value }) => (numbers) => {
-    const element = { wa_id: people[0].phone, category: "marketing_messages", value, timestamp: Math.floor(at / 1_000) };
+    const element = { wa_id: ann.phone, category: "marketing_messages", value, timestamp: Math.floor(at / 1_000) };
     return { number: numberAt(numbers, index), list: "user_preferences", field: "user_preferences", element };
   });
 const trouble: fc.Arbitrary<Happening> = fc.record({ index: ordinal, atMs }).map(({ index, atMs: at }) => (numbers) => {
   const number = numberAt(numbers, index);
   return index < 4
     ? { number, list: "errors", element: { code: 131_000 + index, title: "Something" } }
-    : { ...message(number, people[0], `wamid.bad${index}`, at), element: { from: people[0].phone, id: `wamid.bad${index}`, timestamp: "soon" } };
+    : { ...message(number, ann, `wamid.bad${index}`, at), element: { from: ann.phone, id: `wamid.bad${index}`, timestamp: "soon" } };
 });
 
 const happening = fc.oneof(

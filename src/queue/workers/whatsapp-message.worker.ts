@@ -10,8 +10,14 @@ import type { ActivityEvent } from "../../services/activity/append.ts";
 import { queueAutoReplies, type ReplyCandidate } from "../../services/whatsapp/auto-reply.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
 import { rebuildConversations } from "../../services/whatsapp/contact-conversations.ts";
-import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
-import { ensureConversations, foldConversations, noteMetaVerdicts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
+import { rememberContacts, resolveContacts, type Resolved, type Sighting } from "../../services/whatsapp/contacts.ts";
+import {
+  ensureConversations,
+  foldConversations,
+  noteMetaVerdicts,
+  rememberConversations,
+  type ConversationFacts,
+} from "../../services/whatsapp/conversations.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
 import type {
   CallStatusUpdate,
@@ -41,7 +47,8 @@ type Job = {
 };
 
 export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs: number): Promise<Application> {
-  const contacts = await resolveSpeakers(tx, items, nowMs);
+  const speakers = await resolveSpeakers(tx, items, nowMs);
+  const { contacts } = speakers;
   const preferences = await storePreferences(tx, items, contacts, nowMs);
   const jobs = items.flatMap((item, index) => jobOf(item, contacts[index]?.contactId ?? null, nowMs) ?? []);
   const homeless = await storeHomeless(
@@ -49,7 +56,8 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
     items.filter((item, index) => isSpoken(item) && !hasConversation(item, contacts[index]?.contactId ?? null)),
     nowMs,
   );
-  const conversations = await ensureConversations(tx, jobs.map(wantedOf), nowMs);
+  const wanted = jobs.map(wantedOf);
+  const conversations = await ensureConversations(tx, wanted, nowMs);
   for (const [index, job] of jobs.entries()) job.row.conversationId = conversations[index]?.conversationId ?? "";
 
   const stored = await storeMessages(tx, jobs, nowMs);
@@ -77,7 +85,14 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
   ];
   const outcomes = new Map<RoutedItem, Outcome>([...preferences.outcomes, ...homeless.outcomes]);
   for (const [index, { item }] of jobs.entries()) outcomes.set(item, stored[index]?.outcome === "stored" ? "stored" : "duplicate");
-  return { outcomes: items.map((item) => outcomeOf(outcomes, item)), events };
+  return {
+    outcomes: items.map((item) => outcomeOf(outcomes, item)),
+    events,
+    onCommit: () => {
+      speakers.remember();
+      rememberConversations(wanted, conversations);
+    },
+  };
 }
 
 function outcomeOf(outcomes: ReadonlyMap<RoutedItem, Outcome>, item: RoutedItem): Outcome {
@@ -87,19 +102,20 @@ function outcomeOf(outcomes: ReadonlyMap<RoutedItem, Outcome>, item: RoutedItem)
 }
 
 /** The person behind each item, aligned; undefined where an item names none (a message to a group, a call status). */
-async function resolveSpeakers(tx: Tx, items: readonly RoutedItem[], nowMs: number) {
+async function resolveSpeakers(
+  tx: Tx,
+  items: readonly RoutedItem[],
+  nowMs: number,
+): Promise<{ contacts: readonly (Resolved | undefined)[]; remember: () => void }> {
   const named = items.flatMap((item, index) => {
     const sighting = sightingOf(item);
     return sighting === null ? [] : [{ index, sighting }];
   });
-  const resolved = await resolveContacts(
-    tx,
-    named.map(({ sighting }) => sighting),
-    nowMs,
-  );
-  const aligned: (Awaited<ReturnType<typeof resolveContacts>>[number] | undefined)[] = items.map(() => undefined);
-  for (const [position, { index }] of named.entries()) aligned[index] = resolved[position];
-  return aligned;
+  const sightings = named.map(({ sighting }) => sighting);
+  const resolved = await resolveContacts(tx, sightings, nowMs);
+  const contacts: (Resolved | undefined)[] = items.map(() => undefined);
+  for (const [position, { index }] of named.entries()) contacts[index] = resolved[position];
+  return { contacts, remember: () => rememberContacts(sightings, resolved) };
 }
 
 function sightingOf(item: RoutedItem): Sighting | null {
@@ -118,6 +134,7 @@ function sightingOf(item: RoutedItem): Sighting | null {
     profileName: peer.profileName,
     username: peer.username,
     links: update.kind === "message" ? update.links : [],
+    identityVersion: route.identityVersion,
   };
 }
 
@@ -211,7 +228,13 @@ function isSpoken(item: RoutedItem): item is RoutedItem<Spoken> {
 }
 
 function wantedOf(job: Job & { contactId: string | null }) {
-  return { tenantId: job.row.tenantId, connectionId: job.connectionId, contactId: job.contactId, groupId: job.groupId };
+  return {
+    identityVersion: job.item.route.identityVersion,
+    tenantId: job.row.tenantId,
+    connectionId: job.connectionId,
+    contactId: job.contactId,
+    groupId: job.groupId,
+  };
 }
 
 /** One wamid may stand several times in a batch: only the content that is kept goes to the database. Aligned with the jobs. */

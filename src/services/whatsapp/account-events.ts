@@ -43,7 +43,13 @@ export async function insertAccountEvents(tx: Tx, events: readonly AccountEvent[
     texts(events.map((event) => event.event)),
     texts(events.map((event) => JSON.stringify(event.content))),
     texts(events.map((event) => event.raw)),
-    byteas(events.map((event) => createHash("sha256").update(`${event.field}\n${event.phoneNumberId ?? ""}\n${event.raw}`).digest())),
+    byteas(
+      events.map((event) =>
+        createHash("sha256")
+          .update(`${event.field}\n${event.phoneNumberId ?? ""}\n${event.raw}`)
+          .digest(),
+      ),
+    ),
     times(events.map(() => nowMs)),
   ]);
   const inserted = new Set(rows.map((row) => row.id));

@@ -2,6 +2,7 @@
  * Which pairs of phone and user id this process knows to be on record, so that a status, which mostly repeats the pair of the
  * message before it, needs no look-up. A miss only costs that look-up. Bounded; the least recently used goes first.
  */
+import { BoundedMap } from "../../core/bounded-map.ts";
 import { limits } from "../../limits.ts";
 import type { Sighting } from "./contacts.ts";
 
@@ -14,26 +15,19 @@ export type LinkCache = {
 
 export function makeLinkCache(entriesMax: number = limits.knownLinksMax): LinkCache {
   /** Least time at which the pair was seen: what was on record then is on record for any later time. */
-  const fromAtMs = new Map<string, number>();
+  const fromAtMs = new BoundedMap<number>(entriesMax);
   return {
     isKnown(sighting) {
       if (sighting.links.length > 0 || sighting.profileName !== null) return false;
       const key = keyOf(sighting);
       const from = fromAtMs.get(key);
       if (from === undefined || from > sighting.atMs) return false;
-      fromAtMs.delete(key);
-      fromAtMs.set(key, from);
       return true;
     },
     remember(sighting) {
       const key = keyOf(sighting);
       const from = Math.min(sighting.atMs, fromAtMs.get(key) ?? Infinity);
-      fromAtMs.delete(key);
       fromAtMs.set(key, from);
-      for (const oldest of fromAtMs.keys()) {
-        if (fromAtMs.size <= entriesMax) break;
-        fromAtMs.delete(oldest);
-      }
     },
   };
 }

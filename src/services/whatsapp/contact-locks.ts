@@ -17,6 +17,9 @@ const takeAddresses = statement("contacts.take_addresses", `select pg_advisory_x
   done: "text",
 });
 
+/** What nodes remember of the tenant's people holds no longer once this commits. */
+const outdate = statement("contacts.outdate", `update tenants set identity_version = identity_version + 1 where id = $1`, {});
+
 export type TenantAddress = AddressKey & { tenantId: string };
 
 export async function lockTenants(tx: Tx, tenantIds: readonly string[], isAlone: (tenantId: string) => boolean): Promise<void> {
@@ -24,6 +27,8 @@ export async function lockTenants(tx: Tx, tenantIds: readonly string[], isAlone:
   for (const tenantId of [...tenantIds].toSorted()) {
     // oxlint-disable-next-line no-await-in-loop
     await tx.query(isAlone(tenantId) ? takeTenants : shareTenants, [texts([`contacts ${tenantId}`])]);
+    // oxlint-disable-next-line no-await-in-loop
+    if (isAlone(tenantId)) await tx.query(outdate, [tenantId]);
   }
 }
 

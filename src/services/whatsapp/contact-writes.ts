@@ -83,18 +83,21 @@ const noteProfiles = statement(
      profile_name = case when n.takes_shown then n.shown_name else c.profile_name end,
      username = case when n.takes_shown then n.shown_username else c.username end
    from judged n
-   where c.tenant_id = n.tenant_id and c.id = n.id and (n.takes_own or n.takes_shown)`,
-  none,
+   where c.tenant_id = n.tenant_id and c.id = n.id and (n.takes_own or n.takes_shown)
+   returning c.id, (old.profile_name, old.username) is distinct from (c.profile_name, c.username) as "isRenamed"`,
+  { id: "uuid", isRenamed: "bool" },
 );
 
-export async function foldProfiles(tx: Tx, notes: readonly ProfileNote[]): Promise<void> {
-  if (notes.length === 0) return;
-  await tx.query(noteProfiles, [
+/** Answers the contacts whose shown names are others than before. */
+export async function foldProfiles(tx: Tx, notes: readonly ProfileNote[]): Promise<ReadonlySet<string>> {
+  if (notes.length === 0) return new Set();
+  const rows = await tx.query(noteProfiles, [
     uuids(notes.map((note) => note.tenantId)),
     uuids(notes.map((note) => note.contactId)),
     ...profileArrays(notes.map((note) => note.own)),
     ...profileArrays(notes.map((note) => note.shown)),
   ]);
+  return new Set(rows.flatMap((row) => (row.isRenamed ? [row.id] : [])));
 }
 
 /** Contacts must be locked or new. */

@@ -15,6 +15,7 @@ import { lockAddresses, lockTenants, type TenantAddress } from "./contact-locks.
 import { settlePeople, type Settled } from "./contact-merge.ts";
 import { foldProfiles, type ProfileNote } from "./contact-writes.ts";
 import type { IdentityLink } from "./graph/updates.ts";
+import { PeopleCache, type Person } from "./people-cache.ts";
 
 /** A customer as one element names them. */
 export type Sighting = {
@@ -29,20 +30,57 @@ export type Sighting = {
   profileName: string | null;
   username: string | null;
   links: readonly IdentityLink[];
+  /** The tenant's, as routing read it. Without it nothing is taken from or put into the cache of this process. */
+  identityVersion?: number;
 };
 
 /** `contactId` is canonical. `hasChanged`: name, user name, addresses or merged contacts differ from before, or it is new. */
-export type Resolved = { contactId: string; isNew: boolean; hasChanged: boolean };
+export type Resolved = Person & { isNew: boolean; hasChanged: boolean };
 
 /**
  * Aligned with the input. A sighting must name a phone or a user id. Fails with 40P01 when two structural changes wait for
  * each other, as any transaction may; the worker tries again.
  */
 export async function resolveContacts(tx: Tx, sightings: readonly Sighting[], nowMs: number): Promise<Resolved[]> {
+  const people = sightings.map((sighting) => cache.find(sighting));
+  const strangers = sightings.filter((_, index) => people[index] === null);
+  const looked = await lookUp(tx, strangers, nowMs, { isFinal: strangers.length === sightings.length });
+  // Somebody may have been joined or parted just now: then nobody is taken from the cache.
+  if (looked === null) return (await lookUp(tx, sightings, nowMs, { isFinal: true })) ?? [];
+  const notes = new Map<string, ProfileNote>();
+  let next = 0;
+  const resolved = sightings.map((sighting, index) => {
+    const person = people[index] ?? null;
+    const found = person === null ? looked[next++] : { ...person, isNew: false, hasChanged: false };
+    if (found === undefined) throw new Error("A sighting was not resolved");
+    const profile = profileOf(sighting);
+    if (person !== null && profile !== null) {
+      fold(notes, { tenantId: sighting.tenantId, contactId: person.ownContactId, own: profile, shown: null });
+      fold(notes, { tenantId: sighting.tenantId, contactId: person.contactId, own: null, shown: profile });
+    }
+    return found;
+  });
+  const renamed = await foldProfiles(tx, [...notes.values()]);
+  return renamed.size === 0 ? resolved : resolved.map((one) => (renamed.has(one.contactId) ? { ...one, hasChanged: true } : one));
+}
+
+/** For after COMMIT: these people need not be looked up again. */
+export function rememberContacts(sightings: readonly Sighting[], resolved: readonly Resolved[]): void {
+  for (const [index, sighting] of sightings.entries()) {
+    const found = resolved[index];
+    if (found !== undefined) cache.remember(sighting, { ownContactId: found.ownContactId, contactId: found.contactId });
+  }
+}
+
+const cache = new PeopleCache();
+
+/** Null when people on record are touched and the caller has not said that these are all the sightings of the batch. */
+async function lookUp(tx: Tx, sightings: readonly Sighting[], nowMs: number, { isFinal = false } = {}): Promise<Resolved[] | null> {
   if (sightings.length === 0) return [];
   const known = await loadKnown(tx, addressesIn(sightings));
   const contactIds = sightings.map((sighting) => findSettled(loadedOf(known, sighting.tenantId).evidence, sighting));
   const open = sightings.filter((_, index) => contactIds[index] === null);
+  if (!isFinal && open.some((one) => !isLocal(loadedOf(known, one.tenantId).evidence, one))) return null;
   const learnt = open.length === 0 ? null : await learn(tx, known, { open, sightings }, nowMs);
 
   const notes = new Map<string, ProfileNote>();
@@ -64,12 +102,13 @@ function note({ evidence, names }: Loaded, sighting: Sighting, contactId: string
   const canonicalId = evidence.contacts.get(contactId)?.canonicalId ?? contactId;
   const read = names.get(contactId);
   const profile = profileOf(sighting);
-  if (profile === null || read === undefined) return { contactId: canonicalId, isNew: false, hasChanged: false };
+  const person = { ownContactId: contactId, contactId: canonicalId };
+  if (profile === null || read === undefined) return { ...person, isNew: false, hasChanged: false };
   const { tenantId } = sighting;
   if (compareProfiles(profile, read.own) > 0) fold(notes, { tenantId, contactId, own: profile, shown: null });
-  if (compareProfiles(profile, read.shown) <= 0) return { contactId: canonicalId, isNew: false, hasChanged: false };
+  if (compareProfiles(profile, read.shown) <= 0) return { ...person, isNew: false, hasChanged: false };
   fold(notes, { tenantId, contactId: canonicalId, own: null, shown: profile });
-  return { contactId: canonicalId, isNew: false, hasChanged: !hasSameNames(profile, read.shown) };
+  return { ...person, isNew: false, hasChanged: !hasSameNames(profile, read.shown) };
 }
 
 function fold(notes: Map<string, ProfileNote>, { tenantId, contactId, own, shown }: ProfileNote): void {
@@ -165,7 +204,7 @@ function resolutionOf(loaded: Loaded | undefined, settled: Settled | undefined, 
   if (loaded === undefined || settled === undefined || contactId === null) return null;
   const canonicalId = settled.canonicals.get(contactId) ?? contactId;
   const isNew = loaded.evidence.added.contacts.has(canonicalId);
-  return { contactId: canonicalId, isNew, hasChanged: isNew || settled.changed.has(canonicalId) };
+  return { ownContactId: contactId, contactId: canonicalId, isNew, hasChanged: isNew || settled.changed.has(canonicalId) };
 }
 
 /** The user name comes with the name: a sighting without a name says nothing about either. */

@@ -6,11 +6,13 @@
  *
  * All functions run inside the caller's transaction. What belongs to a merged conversation is answered by its canonical row.
  */
+import { BoundedMap } from "../../core/bounded-map.ts";
 import { mayStartFreeform, windowState, type WindowState } from "../../core/window.ts";
 import type { TenantScope } from "../../core/scope.ts";
 import { ints, texts, times, uuids } from "../../db/arrays.ts";
 import { statement, type RowOf } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
+import { limits } from "../../limits.ts";
 import { newId } from "../../db/new-id.ts";
 
 const conversationRow = {
@@ -96,6 +98,7 @@ const fold = statement(
      select f.* from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $11::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
        as f (tenant_id, id, customer_at, customer_wa_message_id, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
      join whatsapp_conversations c on c.tenant_id = f.tenant_id and c.id = f.id
+     where c.merged_into_id is null
      order by c.tenant_id, c.id for no key update of c
    )
    update whatsapp_conversations c set
@@ -114,6 +117,13 @@ const fold = statement(
    where c.tenant_id = f.tenant_id and c.id = f.id
    returning c.id, old.last_customer_message_at as "beforeMs", new.last_customer_message_at as "afterMs", c.refused_at as "refusedAtMs", clock_timestamp() as "nowMs"`,
   { id: "uuid", beforeMs: "time?", afterMs: "time?", refusedAtMs: "time?", nowMs: "time" },
+);
+
+const selectCanonicals = statement(
+  "conversations.canonicals",
+  `select c.id, coalesce(c.merged_into_id, c.id) as "canonicalId" from unnest($1::uuid[], $2::uuid[]) as u (tenant_id, id)
+   join whatsapp_conversations c using (tenant_id, id)`,
+  { id: "uuid", canonicalId: "uuid" },
 );
 
 const refuse = statement(
@@ -243,6 +253,31 @@ export async function incrementMessageCount(
 /** Applies what a batch has learnt, one entry per conversation, in one statement. */
 export async function foldConversations(tx: Tx, facts: readonly ConversationFacts[]): Promise<FoldedConversation[]> {
   if (facts.length === 0) return [];
+  const folded = await foldCanonical(tx, facts);
+  if (folded.length === facts.length) return folded;
+  // A merge has committed since these were looked up: what they say is for the conversation that they were merged into.
+  const found = new Set(folded.map((conversation) => conversation.conversationId));
+  const moved = await followMerges(
+    tx,
+    facts.filter((fact) => !found.has(fact.conversationId)),
+  );
+  const followed: FoldedConversation[] = [];
+  // One by one: two of them may have been merged into the same.
+  // oxlint-disable-next-line no-await-in-loop
+  for (const fact of moved) followed.push(...(await foldCanonical(tx, [fact])));
+  return [...folded, ...followed];
+}
+
+async function followMerges(tx: Tx, facts: readonly ConversationFacts[]): Promise<ConversationFacts[]> {
+  const rows = await tx.query(selectCanonicals, [
+    uuids(facts.map((fact) => fact.tenantId)),
+    uuids(facts.map((fact) => fact.conversationId)),
+  ]);
+  const canonicals = new Map(rows.map((row) => [row.id, row.canonicalId]));
+  return facts.map((fact) => ({ ...fact, conversationId: canonicals.get(fact.conversationId) ?? fact.conversationId }));
+}
+
+async function foldCanonical(tx: Tx, facts: readonly ConversationFacts[]): Promise<FoldedConversation[]> {
   const rows = await tx.query(fold, [
     uuids(facts.map((fact) => fact.tenantId)),
     uuids(facts.map((fact) => fact.conversationId)),
@@ -280,7 +315,31 @@ export async function noteMetaVerdicts(
   return rows.map((row) => row.id);
 }
 
-export type WantedConversation = { tenantId: string; connectionId: string; contactId: string | null; groupId: string | null };
+export type WantedConversation = {
+  tenantId: string;
+  connectionId: string;
+  contactId: string | null;
+  groupId: string | null;
+  /** The tenant's, as routing read it. Without it nothing is taken from the cache of this process. */
+  identityVersion?: number;
+};
+
+/** What this process has seen committed. It holds for one version of the tenant's identities, since merges move conversations. */
+const known = new BoundedMap<{ conversationId: string; version: number }>(limits.knownConversationsMax);
+
+/** For after COMMIT: these need not be looked up again. */
+export function rememberConversations(wanted: readonly WantedConversation[], found: readonly { conversationId: string }[]): void {
+  for (const [index, peer] of wanted.entries()) {
+    const { identityVersion: version } = peer;
+    const conversationId = found[index]?.conversationId;
+    if (version !== undefined && conversationId !== undefined) known.set(peerKey(peer), { conversationId, version });
+  }
+}
+
+function remembered(peer: WantedConversation): string | undefined {
+  const entry = peer.identityVersion === undefined ? undefined : known.get(peerKey(peer));
+  return entry?.version === peer.identityVersion ? entry?.conversationId : undefined;
+}
 
 /** Finds or makes each conversation, aligned with the input. Two transactions that make the same one end with one row. */
 export async function ensureConversations(
@@ -288,7 +347,7 @@ export async function ensureConversations(
   wanted: readonly WantedConversation[],
   nowMs: number,
 ): Promise<{ conversationId: string; isNew: boolean }[]> {
-  const found = await findConversations(tx, wanted);
+  const found = await findConversations(tx, wanted, remembered);
   const missing = distinctPeers(wanted.filter((_, index) => found[index] === undefined));
   if (missing.length === 0) return found.map((conversationId) => ({ conversationId: conversationId ?? "", isNew: false }));
   const inserted = await tx.query(insertMissing, [
@@ -307,23 +366,34 @@ export async function ensureConversations(
   });
 }
 
-async function findConversations(tx: Tx, wanted: readonly WantedConversation[]): Promise<(string | undefined)[]> {
+async function findConversations(
+  tx: Tx,
+  wanted: readonly WantedConversation[],
+  recall: (peer: WantedConversation) => string | undefined = () => undefined,
+): Promise<(string | undefined)[]> {
+  const found = wanted.map(recall);
+  const asked = wanted.flatMap((peer, index) => (found[index] === undefined ? [{ peer, index }] : []));
+  if (asked.length === 0) return found;
   const rows = await tx.query(selectByPeers, [
-    uuids(wanted.map((peer) => peer.tenantId)),
-    uuids(wanted.map((peer) => peer.connectionId)),
-    uuids(wanted.map((peer) => peer.contactId)),
-    texts(wanted.map((peer) => peer.groupId)),
+    uuids(asked.map(({ peer }) => peer.tenantId)),
+    uuids(asked.map(({ peer }) => peer.connectionId)),
+    uuids(asked.map(({ peer }) => peer.contactId)),
+    texts(asked.map(({ peer }) => peer.groupId)),
   ]);
-  const found: (string | undefined)[] = wanted.map(() => undefined);
-  for (const row of rows) found[row.ordinal - 1] = row.conversationId;
+  for (const row of rows) {
+    const index = asked[row.ordinal - 1]?.index;
+    if (index !== undefined) found[index] = row.conversationId;
+  }
   return found;
+}
+
+function peerKey(peer: WantedConversation): string {
+  return `${peer.tenantId} ${peer.connectionId} ${peer.contactId ?? ""} ${peer.groupId ?? ""}`;
 }
 
 /** One entry per conversation, in the order of keys in which every transaction inserts. */
 function distinctPeers(wanted: readonly WantedConversation[]): WantedConversation[] {
-  const byKey = new Map(
-    wanted.map((peer) => [`${peer.tenantId} ${peer.connectionId} ${peer.contactId ?? ""} ${peer.groupId ?? ""}`, peer]),
-  );
+  const byKey = new Map(wanted.map((peer) => [peerKey(peer), peer]));
   return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, peer]) => peer);
 }
 

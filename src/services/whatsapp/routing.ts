@@ -20,6 +20,8 @@ export type Route = {
   supportedTypes: readonly string[];
   autoReplyEnabled: boolean;
   autoReplyIntervalSeconds: number;
+  /** Changes when people of the tenant are joined or parted. */
+  identityVersion: number;
 };
 export type RoutingResult = Route | { parked: "unrouted" | "number_mismatch"; tenantId: string | null; detail: string };
 
@@ -33,13 +35,14 @@ const accountRow = {
   supportedTypes: "texts",
   autoReplyEnabled: "bool",
   autoReplyIntervalSeconds: "int",
+  identityVersion: "bigint",
 } as const;
 
 const selectAccounts = statement(
   "routing.accounts",
   `select a.tenant_id as "tenantId", a.id as "accountId", a.waba_id as "wabaId", a.portfolio_id as "portfolioId", a.app_key as "appKey",
      t.locale, t.supported_types as "supportedTypes", t.auto_reply_enabled as "autoReplyEnabled",
-     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds"
+     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds", t.identity_version as "identityVersion"
    from whatsapp_accounts a join tenants t on t.id = a.tenant_id
    where a.waba_id = any($1::text[])`,
   accountRow,
@@ -134,6 +137,7 @@ function decide(
     supportedTypes: account.supportedTypes,
     autoReplyEnabled: account.autoReplyEnabled,
     autoReplyIntervalSeconds: account.autoReplyIntervalSeconds,
+    identityVersion: account.identityVersion,
   };
 }
 
