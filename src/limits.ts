@@ -181,7 +181,7 @@ export const limits = {
   /** Pairs of phone and user id that the status worker needs not look up again. */
   knownLinksMax: 20_000,
 
-  intakeSlots: 32,
+  intakeSlots: 10_000,
   readinessKeptMs: 500,
   backlogSampleMs: 5_000,
   /** Between not being ready and closing, so that a proxy looks elsewhere. */

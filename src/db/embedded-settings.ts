@@ -38,7 +38,10 @@ async function composeSettings({ binaries, socketDir }: Place): Promise<string> 
     wal_level: "replica",
     // The npm package's builds have neither lz4 nor zstd (tried with 18.4: "Available values: pglz, on, off").
     wal_compression: "pglz",
-    max_wal_size: "4GB",
+    // Bounds what a crash leaves to be replayed: the program must be ready again within 30 s (I12).
+    max_wal_size: "2GB",
+    // The queue's table changes wholly every few seconds.
+    autovacuum_naptime: "15s",
     checkpoint_timeout: "15min",
     checkpoint_completion_target: "0.9",
     // A file for each day of the week, each overwritten after a week. Terse and without statements: rows must not leak into logs.

@@ -181,8 +181,8 @@ export async function numberOf(sql: pg.Client, query: string): Promise<number> {
   return Number(row["n"]);
 }
 
-async function oneRow(sql: pg.Client, query: string): Promise<Record<string, unknown>> {
-  const { rows } = await sql.query<Record<string, unknown>>(query);
+async function oneRow(sql: pg.Client, query: string): Promise<Record<string, number>> {
+  const { rows } = await sql.query<Record<string, number>>(query);
   const [row] = rows;
   if (row === undefined) throw new Error(`No row: ${query}`);
   return row;

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { identify, readPidFile, shutdown } from "../../src/db/embedded-postmaster.ts";
+import { startTestServer, type TestServer } from "./server.ts";
 
 export const appSecret = "a-secret-of-the-meta-app-for-tests";
 export const adminKey = "an-admin-key-of-at-least-32-characters";
@@ -213,6 +214,21 @@ export async function connectSql(server: pg.ClientConfig): Promise<pg.Client> {
   client.on("error", () => undefined);
   await client.connect();
   return client;
+}
+
+/** A server of its own for several nodes, as an operator's PostgreSQL would be. */
+export async function startServer(t: Scope): Promise<{ databaseUrl: string; superuser: pg.ClientConfig }> {
+  const { server, stop } = await startTestServer();
+  t.after(stop);
+  const { host, port, user, database } = ownerOf(server);
+  const query = new URLSearchParams({ host, port: String(port), user });
+  return { databaseUrl: `postgres:///${database}?${query}`, superuser: { ...server.superuser, database } };
+}
+
+function ownerOf(server: TestServer): { host: string; port: number; user: string; database: string } {
+  const { owner } = server;
+  if (!("host" in owner)) throw new Error("The test server has no address");
+  return owner;
 }
 
 export type WhatsAppNumber = { tenantId: string; key: string; wabaId: string; phoneNumberId: string; connectionId: string };

@@ -13,6 +13,7 @@ import type { Tx } from "../../db/transaction.ts";
 import { findSentMessages, rebuildConversations, rehomeMessages, relinkConversations, type SentMessage } from "./contact-conversations.ts";
 import { loadWhole, lockNames, type Known, type Loaded } from "./contact-evidence.ts";
 import { lockTenants } from "./contact-locks.ts";
+import { carryPreferences } from "./preferences.ts";
 import { writeContactStates, writeEvidence, type ContactState } from "./contact-writes.ts";
 
 /** `changed` holds canonical contacts of before or now whose names, addresses or members changed. */
@@ -31,6 +32,7 @@ export async function settlePeople(tx: Tx, known: Known, nowMs: number): Promise
   for (const [tenantId, { moved, moves }] of plans) {
     if (moved.size === 0 && moves.length === 0) continue;
     /* oxlint-disable no-await-in-loop -- one session */
+    await carryPreferences(tx, tenantId, [...moved.values()]);
     const relinked = moved.size === 0 ? [] : await relinkConversations(tx, tenantId, moved, nowMs);
     const rehomed = await rehomeMessages(tx, tenantId, moves, nowMs);
     await rebuildConversations(tx, tenantId, [...relinked, ...rehomed]);

@@ -15,6 +15,24 @@ const apply = statement(
   { id: "uuid" },
 );
 
+/** The latest word of any of them counts for all. */
+const carry = statement(
+  "preferences.carry",
+  `update whatsapp_contacts c set preference_at = p.preference_at, opted_out_at = p.opted_out_at
+   from (
+     select distinct on (k.id) k.id, m.preference_at, m.opted_out_at
+     from unnest($2::uuid[]) as k (id) join whatsapp_contacts m on m.tenant_id = $1 and (m.id = k.id or m.merged_into_id = k.id)
+     where m.preference_at is not null order by k.id, m.preference_at desc, m.opted_out_at nulls last
+   ) p
+   where c.tenant_id = $1 and c.id = p.id and (p.preference_at, p.opted_out_at is null) is distinct from (c.preference_at, c.opted_out_at is null)`,
+  {},
+);
+
+/** After a merge: what was said to one of the contacts was said by the one person they are. */
+export async function carryPreferences(tx: Tx, tenantId: string, canonicalIds: readonly string[]): Promise<void> {
+  if (canonicalIds.length > 0) await tx.query(carry, [tenantId, uuids([...new Set(canonicalIds)].toSorted())]);
+}
+
 export async function applyPreferences(tx: Tx, preferences: readonly Preference[]): Promise<void> {
   const latest = new Map<string, Preference>();
   for (const preference of preferences) {
