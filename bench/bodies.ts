@@ -65,6 +65,11 @@ const shuffleWindow = 32;
 const duplicateShare = 0.05;
 const writeBytes = 4 * 2 ** 20;
 
+/** The bodies alone, unsigned. */
+export function* plainBodies(options: DeckOptions): Generator<Buffer> {
+  for (const { body } of postsOf(options)) yield Buffer.from(body, "latin1");
+}
+
 export async function writeDeck(file: string, options: DeckOptions): Promise<Deck> {
   const handle = await open(file, "w");
   try {
@@ -195,18 +200,18 @@ function* blocks(random: Random, { shape, updates, number, firstOutbound }: Deck
 
 /** Mixes POSTs of neighbouring blocks; a share of them comes once more, a little later. */
 function* shuffled(random: Random, posts: Iterable<Post>, repeated: number): Generator<Post> {
-  const open: Post[] = [];
+  const held: Post[] = [];
   const takeOne = (): Post[] => {
-    const [post] = open.splice(Math.floor(random() * open.length), 1);
+    const [post] = held.splice(Math.floor(random() * held.length), 1);
     if (post === undefined) return [];
-    if (random() < repeated) open.push({ ...post, messages: 0, facts: 0, waMessageId: "" });
+    if (random() < repeated) held.push({ ...post, messages: 0, facts: 0, waMessageId: "" });
     return [post];
   };
   for (const post of posts) {
-    open.push(post);
-    if (open.length > shuffleWindow) yield* takeOne();
+    held.push(post);
+    if (held.length > shuffleWindow) yield* takeOne();
   }
-  while (open.length > 0) yield* takeOne();
+  while (held.length > 0) yield* takeOne();
 }
 
 type Said = { contact: number; id: string; text: string };

@@ -2,7 +2,15 @@
 import type { Pool } from "pg";
 import type { Acknowledged } from "./load.ts";
 
-export type Counts = { deliveries: number; intake: number; messages: number; facts: number; stored: number; duplicates: number; parked: number };
+export type Counts = {
+  deliveries: number;
+  intake: number;
+  messages: number;
+  facts: number;
+  stored: number;
+  duplicates: number;
+  parked: number;
+};
 
 const select = `
   select (select count(*) from webhook_deliveries)::float8 as deliveries,

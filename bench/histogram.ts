@@ -24,7 +24,13 @@ export class Histogram {
   }
 
   summary(): Latencies {
-    return { count: this.count, p50: this.percentileMs(50), p95: this.percentileMs(95), p99: this.percentileMs(99), max: this.maxUs / 1_000 };
+    return {
+      count: this.count,
+      p50: this.percentileMs(50),
+      p95: this.percentileMs(95),
+      p99: this.percentileMs(99),
+      max: this.maxUs / 1_000,
+    };
   }
 }
 

@@ -11,7 +11,13 @@ export function watchStreams(order: { port: number; streamKeys: readonly string[
   const requests = order.streamKeys.map((key) => {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const request = get(
-      { port: order.port, host: "127.0.0.1", path: "/api/v1/activity/stream", agent: false, headers: { authorization: `Bearer ${key}`, accept: "text/event-stream" } },
+      {
+        port: order.port,
+        host: "127.0.0.1",
+        path: "/api/v1/activity/stream",
+        agent: false,
+        headers: { authorization: `Bearer ${key}`, accept: "text/event-stream" },
+      },
       (response) => {
         if (response.statusCode === 200) resolve(undefined);
         else reject(new Error(`The stream answered ${response.statusCode}`));

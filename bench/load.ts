@@ -36,7 +36,11 @@ export type LoadReport = {
   cpuSeconds: number;
 };
 export type Acknowledged = { posts: number; updates: number; messages: number; facts: number };
-export type LoadMessage = { type: "measuring" } | { type: "measured" } | { type: "done"; report: LoadReport } | { type: "failed"; reason: string };
+export type LoadMessage =
+  | { type: "measuring" }
+  | { type: "measured" }
+  | { type: "done"; report: LoadReport }
+  | { type: "failed"; reason: string };
 
 const chunkBytes = 4 * 2 ** 20;
 const lastAnswersMs = 30_000;
@@ -125,7 +129,8 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     for (;;) {
       const dueAt = startedAt + (sent * 1_000) / (order.perSecond ?? 1);
       if (dueAt > now || phase === "over") break;
-      const line = idle.pop();
+      // In turn, so that none is idle for so long that the server closes it.
+      const line = idle.shift();
       if (line === undefined) break;
       // The timer's own delay is not the server's.
       dispatch(line, dueAt <= lastTickAt ? dueAt : now);

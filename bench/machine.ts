@@ -17,6 +17,13 @@ export function postgresCpuSeconds(postmaster: number): number {
   return childrenOf(postmaster).reduce((sum, pid) => sum + cpuSeconds(pid), cpuSeconds(postmaster));
 }
 
+/** Of all processes of the machine, ours or not. */
+export function machineCpuSeconds(): number {
+  const [first = ""] = readFileSync("/proc/stat", "utf8").split("\n");
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = first.trim().split(/\s+/).slice(1).map(Number);
+  return (user + nice + system + irq + softIrq) / ticksPerSecond;
+}
+
 export function residentMegabytes(pid: number): number {
   try {
     const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

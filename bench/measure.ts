@@ -2,7 +2,7 @@
 import type { Pool } from "pg";
 import type { Deck } from "./bodies.ts";
 import type { LoadMessage, LoadOrder, LoadReport } from "./load.ts";
-import { cpuSeconds, postgresCpuSeconds, residentMegabytes } from "./machine.ts";
+import { cpuSeconds, machineCpuSeconds, postgresCpuSeconds, residentMegabytes } from "./machine.ts";
 import { startChild, until, type Workbench } from "./workbench.ts";
 
 /** What is loaded: the program, or the reference. */
@@ -33,7 +33,8 @@ export type Measurement = {
   backlogMsMax: number;
   backlogMsEnd: number;
   residentMbMax: number;
-  cpu: { node: number; postgres: number; load: number };
+  /** Cores in use; `others` are strangers on the same machine. */
+  cpu: { node: number; postgres: number; load: number; others: number };
   /** Per update that was applied in the measured part. */
   perUpdate: { statements: number | null; walBytes: number; cpuMsNode: number; cpuMsPostgres: number };
   commitsPerSecond: number;
@@ -102,7 +103,16 @@ function expect(message: LoadMessage, type: LoadMessage["type"]): void {
   if (message.type !== type) throw new Error(`The generator is ${message.type} before it was ${type}: the deck is too small`);
 }
 
-type Snapshot = { at: number; updates: number; node: number; postgres: number; walBytes: number; commits: number; statements: number | null };
+type Snapshot = {
+  at: number;
+  updates: number;
+  node: number;
+  postgres: number;
+  machine: number;
+  walBytes: number;
+  commits: number;
+  statements: number | null;
+};
 
 async function snapshot(target: Target): Promise<Snapshot> {
   const [{ updates }, { rows }, statements] = await Promise.all([
@@ -117,6 +127,7 @@ async function snapshot(target: Target): Promise<Snapshot> {
     updates,
     node: cpuSeconds(target.pid),
     postgres: postgresCpuSeconds(target.postmaster),
+    machine: machineCpuSeconds(),
     walBytes: rows[0]?.walBytes ?? 0,
     commits: rows[0]?.commits ?? 0,
     statements,
@@ -138,6 +149,9 @@ function evaluate(
   seen: Pick<Measurement, "backlogMsMax" | "backlogMsEnd" | "residentMbMax" | "drainMs">,
 ): Measurement {
   const seconds = (after.at - before.at) / 1_000;
+  const node = (after.node - before.node) / seconds;
+  const postgres = (after.postgres - before.postgres) / seconds;
+  const generator = load.cpuSeconds / seconds;
   const applied = Math.max(1, after.updates - before.updates);
   return {
     load,
@@ -145,7 +159,7 @@ function evaluate(
     postsPerSecond: load.measured.posts / load.measured.seconds,
     appliedPerSecond: applied / seconds,
     ...seen,
-    cpu: { node: (after.node - before.node) / seconds, postgres: (after.postgres - before.postgres) / seconds, load: load.cpuSeconds / seconds },
+    cpu: { node, postgres, load: generator, others: Math.max(0, (after.machine - before.machine) / seconds - node - postgres - generator) },
     perUpdate: {
       statements: after.statements === null || before.statements === null ? null : (after.statements - before.statements) / applied,
       walBytes: (after.walBytes - before.walBytes) / applied,

@@ -37,7 +37,10 @@ function nameOf({ functionName, url, lineNumber }: CpuProfile["nodes"][number]["
 }
 
 /** Statements by the time that they took since `resetStatements`; empty without the extension. */
-export async function topStatements(sql: Pool, count: number): Promise<(Share & { calls: number; meanMs: number; rows: number; walBytes: number })[]> {
+export async function topStatements(
+  sql: Pool,
+  count: number,
+): Promise<(Share & { calls: number; meanMs: number; rows: number; walBytes: number })[]> {
   const { rows } = await sql.query<{ name: string; share: number; calls: number; meanMs: number; rows: number; walBytes: number }>(
     `select left(regexp_replace(query, '\\s+', ' ', 'g'), 90) as name, total_exec_time / greatest(1, sum(total_exec_time) over ()) as share,
        calls::float8 as calls, mean_exec_time as "meanMs", rows::float8 as rows, wal_bytes::float8 as "walBytes"
@@ -54,28 +57,37 @@ export async function resetStatements(sql: Pool): Promise<void> {
 /** Looks 50 times a second at what each session of the program does or waits for. */
 export function sampleSessions(sql: Pool) {
   const seen = new Map<string, number>();
+  const kinds = new Map<string, number>();
   let looks = 0;
   let isBusy = false;
   const look = async (): Promise<void> => {
     if (isBusy) return;
     isBusy = true;
-    const { rows } = await sql.query<{ name: string }>(
-      `select coalesce(application_name, backend_type) || ': ' || case when state = 'active' then coalesce(wait_event_type || '/' || wait_event, 'on CPU') || ' in '
-           || left(regexp_replace(query, '\\s+', ' ', 'g'), 60) else state || ' (' || coalesce(wait_event, '') || ')' end as name
-       from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`,
+    const { rows } = await sql.query<{ session: string; doing: string; query: string }>(
+      `select replace(application_name, 'kesher ', '') as session, left(regexp_replace(query, '\\s+', ' ', 'g'), 60) as query,
+         case when state = 'active' then coalesce(wait_event_type || '/' || wait_event, 'on CPU') else 'waits for node' end as doing
+       from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle' and application_name like 'kesher %'`,
     );
     looks += 1;
-    for (const { name } of rows) seen.set(name, (seen.get(name) ?? 0) + 1);
+    for (const { session, doing, query } of rows) {
+      const kind = `${session}: ${doing}`;
+      tally(kinds, kind);
+      tally(seen, doing === "waits for node" ? kind : `${kind} in ${query}`);
+    }
     isBusy = false;
   };
   const timer = setInterval(() => void look().catch(() => undefined), 20);
   return {
-    /** Share of the looks at which a session was seen so. */
-    stop(count: number): Share[] {
+    /** Shares of the looks at which a session was seen so. */
+    stop(most: number): { kinds: Share[]; detailed: Share[] } {
       clearInterval(timer);
-      return largest(seen, looks, count);
+      return { kinds: largest(kinds, looks, 6), detailed: largest(seen, looks, most) };
     },
   };
+}
+
+function tally(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
 function largest(values: ReadonlyMap<string, number>, whole: number, count: number): Share[] {

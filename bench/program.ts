@@ -5,6 +5,7 @@ import { openSync, readFileSync, closeSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Pool } from "pg";
 import { readPidFile, shutdown } from "../src/db/embedded-postmaster.ts";
 import type { Workbench } from "./workbench.ts";
@@ -22,12 +23,21 @@ export type Program = {
   /** Of the embedded server; null when the database is somebody else's. */
   postmaster: number | null;
   readyMs: number;
-  /** By SQL as superuser; only with the embedded server. */
+  /** Only with the embedded server: where it is, and SQL as its superuser. */
+  server: { host: string; port: number } | null;
   sql: Pool | null;
   stats: () => Promise<Stats>;
   stop: () => Promise<void>;
 };
-export type Stats = { updates: number; stored: number; duplicates: number; parked: number; deliveries: number; pending: number; oldestPendingMs: number };
+export type Stats = {
+  updates: number;
+  stored: number;
+  duplicates: number;
+  parked: number;
+  deliveries: number;
+  pending: number;
+  oldestPendingMs: number;
+};
 export type ProgramOptions = { name: string; databaseUrl?: string; role?: "all" | "web" | "worker"; nodeArgs?: readonly string[] };
 
 export async function startProgram(bench: Workbench, options: ProgramOptions): Promise<Program> {
@@ -80,6 +90,7 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
     port,
     postmaster: server?.pid ?? null,
     readyMs,
+    server: server === null ? null : { host: server.socketDir, port: server.port },
     sql,
     stats: () => readStats(port),
     async stop() {
@@ -89,13 +100,14 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
   };
 }
 
-/** As superuser: counts, seeds and statistics. */
-export function openSql(bench: Workbench, server: { host: string; port: number; database: string }): Pool {
-  const pool = new Pool({ ...server, user: "postgres", max: 3 });
+/** As superuser, if nobody else is named: counts, seeds and statistics. */
+export function openSql(bench: Workbench, server: { host: string; port: number; database: string; user?: string }): Pool {
+  const pool = new Pool({ user: "postgres", ...server, max: 3 });
   // The server ends under it when the program is stopped.
   pool.on("error", () => undefined);
+  // A session that somebody still holds must not hold up the end.
   bench.defer(async () => {
-    if (!pool.ended) await pool.end();
+    if (!pool.ending) await Promise.race([pool.end(), pause(2_000, undefined, { ref: false })]);
   });
   return pool;
 }
@@ -104,7 +116,12 @@ export function openSql(bench: Workbench, server: { host: string; port: number; 
 export async function setUp(port: number): Promise<string[]> {
   const keys: string[] = [];
   for (let tenant = 0; tenant < tenantCount; tenant += 1) {
-    const made = await post(port, "tenants", { name: `Business ${tenant}`, slug: `business-${tenant}`, locale: "he", timeZone: "Asia/Jerusalem" });
+    const made = await post(port, "tenants", {
+      name: `Business ${tenant}`,
+      slug: `business-${tenant}`,
+      locale: "he",
+      timeZone: "Asia/Jerusalem",
+    });
     await post(port, "connections", {
       tenantId: made["id"],
       wabaId: wabaId(tenant),

@@ -35,11 +35,13 @@ async function introduce(bench: Workbench, target: Target, decks: DeckMaker): Pr
   await target.sql.query("vacuum analyze");
 }
 
+export type RateShape = Exclude<Shape, "introduction">;
+
 /** How fast each kind may be expected to be at most, for the size of its deck: the goal and more. */
-export const perSecondMax: Record<Exclude<Shape, "introduction">, number> = { one: 20_000, twenty: 45_000, statuses: 60_000, mix: 50_000 };
+export const perSecondMax: Record<RateShape, number> = { one: 20_000, twenty: 45_000, statuses: 60_000, mix: 50_000 };
 
 /** Throws when the database does not hold exactly what was acknowledged. */
-export async function sustainCounted(bench: Workbench, ready: Ready, shape: Exclude<Shape, "introduction">): Promise<Sustained> {
+export async function sustainCounted(bench: Workbench, ready: Ready, shape: RateShape): Promise<Sustained> {
   const before = await readCounts(ready.target.sql);
   const sustained = await sustain(bench, ready.target, ready.decks, { shape, perSecondMax: perSecondMax[shape] });
   const differences = await findDifferences(ready.target.sql, before, sumOf(sustained.all.map(({ load }) => load.total)));

@@ -1,6 +1,7 @@
 /** Rows that must be there before a run, made by SQL in sets. Contacts and conversations come from the introduction, through the program. */
 import type { Pool, PoolClient } from "pg";
-import { contactCount, customers, tenantOfBlock } from "./world.ts";
+import type { Peer } from "./raw-limit.ts";
+import { contactCount, customers, phoneNumberId, tenantCount, tenantOfBlock, wabaId } from "./world.ts";
 
 const chunkRows = 200_000;
 
@@ -14,15 +15,45 @@ export async function notePeers(sql: Pool): Promise<void> {
       from whatsapp_contact_addresses a join whatsapp_conversations c on c.tenant_id = a.tenant_id and c.contact_id = a.contact_id
       where a.kind = 'phone' and a.value ~ '^9725[0-9]{8}$';
     alter table bench.peers add primary key (contact);
-    create unlogged table if not exists bench.customers (tenant int primary key, first int not null, count int not null);
     analyze bench.peers`);
+  await noteCustomers(sql);
   const { rows } = await sql.query<{ count: number }>("select count(*)::int as count from bench.peers");
   if (rows[0]?.count !== contactCount) throw new Error(`${rows[0]?.count} customers are known instead of ${contactCount}`);
+}
+
+async function noteCustomers(sql: Pool): Promise<void> {
+  await sql.query("create unlogged table bench.customers (tenant int primary key, first int not null, count int not null)");
   await sql.query("insert into bench.customers select * from unnest($1::int[], $2::int[], $3::int[]) on conflict do nothing", [
     customers.map((_, tenant) => tenant),
     customers.map(({ first }) => first),
     customers.map(({ count }) => count),
   ]);
+}
+
+/** The whole world by SQL, for the raw limit: the same tenants, numbers, customers and conversations in a migrated database. */
+export async function seedWorld(sql: Pool): Promise<Peer[]> {
+  await sql.query("create schema bench");
+  await noteCustomers(sql);
+  const tenants = Array.from({ length: tenantCount }, (_, tenant) => tenant);
+  await sql.query(
+    "create unlogged table bench.ids as select tenant, uuidv7() as tenant_id, uuidv7() as account_id, uuidv7() as connection_id, waba_id, phone_number_id from unnest($1::int[], $2::text[], $3::text[]) as u (tenant, waba_id, phone_number_id)",
+    [tenants, tenants.map(wabaId), tenants.map(phoneNumberId)],
+  );
+  await sql.query(`
+    insert into tenants (id, name, slug) select tenant_id, 'Business ' || tenant, 'business-' || tenant from bench.ids;
+    insert into whatsapp_accounts (tenant_id, id, waba_id) select tenant_id, account_id, waba_id from bench.ids;
+    insert into whatsapp_connections (tenant_id, id, account_id, phone_number_id, state) select tenant_id, connection_id, account_id, phone_number_id, 'connected' from bench.ids;
+    create unlogged table bench.peers as
+      select n as contact, tenant_id, connection_id, uuidv7() as conversation_id, uuidv7() as contact_id
+      from bench.customers c join bench.ids using (tenant) cross join lateral generate_series(c.first, c.first + c.count - 1) as n;
+    alter table bench.peers add primary key (contact);
+    insert into whatsapp_contacts (tenant_id, id, profile_name, profile_at, profile_wa_message_id, created_at) select tenant_id, contact_id, 'Somebody', now(), '', now() from bench.peers;
+    insert into whatsapp_conversations (tenant_id, id, connection_id, contact_id, created_at) select tenant_id, conversation_id, connection_id, contact_id, now() from bench.peers`);
+  await sql.query("vacuum analyze");
+  const { rows } = await sql.query<Peer>(
+    `select contact, tenant_id as "tenantId", connection_id as "connectionId", conversation_id as "conversationId", contact_id as "contactId" from bench.peers order by contact`,
+  );
+  return rows;
 }
 
 /** Messages that the business sent and Graph accepted, numbered from `first`; `waMessageId("out", n)` in `world.ts` makes the same ids. */

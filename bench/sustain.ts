@@ -31,7 +31,10 @@ export function timesOf(bench: Workbench): Times {
 let deckNumber = 0;
 
 /** `prepare` is told which outbound messages the deck speaks about, before it is used. */
-export function deckMaker(bench: Workbench, prepare: (range: { first: number; count: number; perBlock: number }) => Promise<void>): DeckMaker {
+export function deckMaker(
+  bench: Workbench,
+  prepare: (range: { first: number; count: number; perBlock: number }) => Promise<void>,
+): DeckMaker {
   let firstOutbound = 0;
   return {
     async make(shape, updates, tenant) {
@@ -40,7 +43,13 @@ export function deckMaker(bench: Workbench, prepare: (range: { first: number; co
       const count = outboundOf(shape, updates);
       const perBlock = messagesPerBlock(shape);
       if (count > 0) await prepare({ first: firstOutbound, count, perBlock });
-      const deck = await writeDeck(file, { shape, updates, number: deckNumber, firstOutbound, ...(tenant === undefined ? {} : { tenant }) });
+      const deck = await writeDeck(file, {
+        shape,
+        updates,
+        number: deckNumber,
+        firstOutbound,
+        ...(tenant === undefined ? {} : { tenant }),
+      });
       firstOutbound += Math.ceil(count / perBlock) * perBlock;
       return deck;
     },
@@ -52,14 +61,20 @@ export async function runOnce(
   bench: Workbench,
   target: Target,
   decks: DeckMaker,
-  options: MeasureOptions & { shape: Shape; perSecondMax: number },
+  options: MeasureOptions & { shape: Shape; perSecondMax: number; tenant?: number },
 ): Promise<Measurement> {
   const seconds = (options.warmMs + options.measureMs) / 1_000;
   const perPost = shapes[options.shape].updatesPerPost;
-  const deck = await decks.make(options.shape, Math.ceil(options.perSecondMax * seconds) + 2 * connections * perPost);
+  const deck = await decks.make(
+    options.shape,
+    Math.ceil(options.perSecondMax * seconds * 1.05) + 2 * connections * perPost,
+    options.tenant,
+  );
   try {
     const measured = await measure(bench, target, deck, options);
-    bench.say(`${target.name} ${options.shape} ${options.perSecond === null ? "closed loop" : `at ${whole(options.perSecond)}/s`}: ${tell(measured)}`);
+    bench.say(
+      `${target.name} ${options.shape} ${options.perSecond === null ? "closed loop" : `at ${whole(options.perSecond)}/s`}: ${tell(measured)}`,
+    );
     return measured;
   } finally {
     await decks.discard(deck);
@@ -70,7 +85,11 @@ export async function sustain(
   bench: Workbench,
   target: Target,
   decks: DeckMaker,
-  { shape, perSecondMax }: { shape: Shape; perSecondMax: number },
+  {
+    shape,
+    perSecondMax,
+    push,
+  }: { shape: Shape; perSecondMax: number; /** How long to push first, if not for the full time. */ push?: Times },
 ): Promise<Sustained> {
   const full = timesOf(bench);
   const short: Times = bench.isQuick ? { warmMs: 2_000, measureMs: 4_000 } : { warmMs: 4_000, measureMs: 12_000 };
@@ -80,8 +99,8 @@ export async function sustain(
     all.push(measured);
     return measured;
   };
-  const unthrottled = await attempt(null, full);
-  if (holds(unthrottled, null)) return { perSecond: unthrottled.ackedPerSecond, at: unthrottled, unthrottled, all };
+  const unthrottled = await attempt(null, push ?? full);
+  if (push === undefined && holds(unthrottled, null)) return { perSecond: unthrottled.ackedPerSecond, at: unthrottled, unthrottled, all };
 
   let least = 0;
   let greatest = unthrottled.ackedPerSecond;
@@ -104,14 +123,18 @@ export async function sustain(
 }
 
 function holds(measured: Measurement, offered: number | null): boolean {
-  return measured.backlogMsMax <= backlogMsMax && measured.load.failed === 0 && (offered === null || measured.ackedPerSecond >= offered * keptShare);
+  return (
+    measured.backlogMsMax <= backlogMsMax &&
+    measured.load.failed === 0 &&
+    (offered === null || measured.ackedPerSecond >= offered * keptShare)
+  );
 }
 
 function tell(m: Measurement): string {
   const statements = m.perUpdate.statements === null ? "" : `, ${m.perUpdate.statements.toFixed(2)} statements/update`;
   return (
     `acked ${whole(m.ackedPerSecond)}/s, applied ${whole(m.appliedPerSecond)}/s, backlog ≤ ${whole(m.backlogMsMax)} ms, ack p50 ${ms(m.load.ack.p50)} p99 ${ms(m.load.ack.p99)} ms, ` +
-    `CPU node ${m.cpu.node.toFixed(2)} postgres ${m.cpu.postgres.toFixed(2)} load ${m.cpu.load.toFixed(2)}, ${whole(m.perUpdate.walBytes)} WAL bytes/update${statements}, ` +
+    `CPU node ${m.cpu.node.toFixed(2)} postgres ${m.cpu.postgres.toFixed(2)} load ${m.cpu.load.toFixed(2)} others ${m.cpu.others.toFixed(2)}, ${whole(m.perUpdate.walBytes)} WAL bytes/update${statements}, ` +
     `${whole(m.commitsPerSecond)} commits/s, ${whole(m.residentMbMax)} MB${m.load.failed > 0 ? `, ${m.load.failed} not 200` : ""}${m.load.ranOut ? ", ran out of bodies" : ""}`
   );
 }

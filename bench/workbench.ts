@@ -47,11 +47,23 @@ export async function openWorkbench(options: { isQuick: boolean; isProfiled: boo
   };
 }
 
-export type Child<Out> = { pid: number; next: (timeoutMs: number) => Promise<Out>; send: (message: object) => void; stop: () => Promise<void> };
+export type Child<Out> = {
+  pid: number;
+  next: (timeoutMs: number) => Promise<Out>;
+  send: (message: object) => void;
+  stop: () => Promise<void>;
+};
 
 /** A process of ours that talks through messages. Its words on stderr are ours. */
-export function startChild<Out>(bench: Workbench, file: URL, options: { args?: readonly string[]; execArgv?: readonly string[] } = {}): Child<Out> {
-  const child = fork(file, [...(options.args ?? [])], { execArgv: [...(options.execArgv ?? [])], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+export function startChild<Out>(
+  bench: Workbench,
+  file: URL,
+  options: { args?: readonly string[]; execArgv?: readonly string[] } = {},
+): Child<Out> {
+  const child = fork(file, [...(options.args ?? [])], {
+    execArgv: [...(options.execArgv ?? [])],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   const inbox: Out[] = [];
   let notify: () => void = () => undefined;
   let hasEnded = false;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { limits } from "../src/limits.ts";
-import { lanes, type BatchResult } from "../src/queue/index.ts";
+import type { BatchResult } from "../src/queue/index.ts";
 import { isUnavailable } from "../src/queue/batch.ts";
 import { replayDelivery, replayDeliveryRange, replayParked, replayParkedRange } from "../src/webhooks/replay.ts";
 import { readStats } from "../src/webhooks/stats.ts";
-import { bodyOf, message, status, type Element, type Fields } from "./support/bodies.ts";
+import { bodyOf, message, status, type Element } from "./support/bodies.ts";
 import { countsOf } from "./support/snapshot.ts";
-import { randomDigits, startRig, testToken, type Connected } from "./support/worker.ts";
+import { randomDigits, startRig, type Connected } from "./support/worker.ts";
 
 const rig = await startRig({ after }, { connectionsMax: 6 });
 const poison = "the database will not have this";
@@ -25,7 +25,10 @@ let ordinal = 0;
 const nextId = (): string => `wamid.${String((ordinal += 1)).padStart(6, "0")}`;
 const customer = (): { phone: string } => ({ phone: randomDigits() });
 const text = (number: Connected, fields: { body?: string; from?: { phone?: string; userId?: string }; id?: string } = {}): Element =>
-  message(number, fields.from ?? customer(), fields.id ?? nextId(), rig.clock.nowMs, { type: "text", text: { body: fields.body ?? "hello" } });
+  message(number, fields.from ?? customer(), fields.id ?? nextId(), rig.clock.nowMs, {
+    type: "text",
+    text: { body: fields.body ?? "hello" },
+  });
 const stop = (): Promise<unknown> => rig.sql(`alter table whatsapp_messages disable trigger refuse_poison`);
 const refuse = (): Promise<unknown> => rig.sql(`alter table whatsapp_messages enable trigger refuse_poison`);
 
@@ -48,7 +51,7 @@ const rowsOf = (results: readonly BatchResult[]): number => results.reduce((sum,
 
 test("of a thousand updates of many tenants in one body of 3 MB, fifty poisonous, all others are applied and the fifty are parked", async () => {
   const numbers = await Promise.all(Array.from({ length: 4 }, number));
-  const filler = "x".repeat(2_800);
+  const filler = "x".repeat(3_000);
   const elements = Array.from({ length: 1_000 }, (_, index) => {
     const to = numbers[index % numbers.length];
     assert.ok(to);
@@ -124,7 +127,13 @@ test("an update that is refused again and again in the same batch is parked once
 test("a delivery is applied again without changing anything but what was parked", async () => {
   const mine = await number();
   const ids = [nextId(), nextId()];
-  await rig.receive(bodyOf(text(mine, { id: ids[0] ?? "" }), text(mine, { id: ids[1] ?? "", body: poison }), status(mine, nextId(), "sent", rig.clock.nowMs)));
+  await rig.receive(
+    bodyOf(
+      text(mine, { id: ids[0] ?? "" }),
+      text(mine, { id: ids[1] ?? "", body: poison }),
+      status(mine, nextId(), "sent", rig.clock.nowMs),
+    ),
+  );
   await rig.drain();
   const reach = { ...platform, scope: mine.scope };
   const first = await readStats(reach);
@@ -169,7 +178,9 @@ test("a database that goes away in mid-batch costs nothing: all of it is tried a
   await rig.receive(bodyOf(...ids.map((id) => text(mine, { id }))));
   const cutOff = async (name: string): Promise<void> => {
     if (name !== "worker.before_commit") return;
-    await rig.sql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%kesher_ingest%' and state = 'idle in transaction'`);
+    await rig.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%kesher_ingest%' and state = 'idle in transaction'`,
+    );
   };
   for (let times = 0; times < 2 * limits.attemptsMax; times += 1) {
     await assert.rejects(rig.turn("whatsapp-messages", { failpoint: cutOff }), (error) => isUnavailable(error));
@@ -187,27 +198,271 @@ test("a lock that is not given up in time parks nothing, not even after a long w
   rig.clock.nowMs += 2 * limits.suspiciousAfterMs;
   const impatient = rig.open("kesher_ingest", { connectionsMax: 2 });
   impatient.pool.on("connect", (client) => void client.query("set lock_timeout = '30ms'"));
-  const holder = await rig.platform.pool.connect();
+  const blocker = await rig.ingest.pool.connect();
   try {
-    await holder.query("begin");
-    await holder.query("set local role kesher_owner").catch(() => undefined);
-    await rig.sql("select 1");
-    const blocker = await rig.ingest.pool.connect();
-    try {
-      await blocker.query("begin");
-      await blocker.query("insert into activity_counters (tenant_id) values ($1) on conflict (tenant_id) do update set seq = activity_counters.seq", [mine.tenantId]);
-      for (let times = 0; times < 2 * limits.attemptsMax; times += 1) {
-        await assert.rejects(rig.turn("whatsapp-messages", { db: impatient }), { code: "55P03" });
-      }
-      await blocker.query("rollback");
-    } finally {
-      blocker.release();
+    await blocker.query("begin");
+    await blocker.query(
+      "insert into activity_counters (tenant_id) values ($1) on conflict (tenant_id) do update set seq = activity_counters.seq",
+      [mine.tenantId],
+    );
+    for (let times = 0; times < 2 * limits.attemptsMax; times += 1) {
+      await assert.rejects(rig.turn("whatsapp-messages", { db: impatient }), { code: "55P03" });
     }
-    while ((await rig.turn("whatsapp-messages", { db: impatient })).rows > 0);
-    assert.deepEqual(await messagesOf(mine), [id]);
-    assert.deepEqual(await parkedOf([mine.tenantId]), []);
   } finally {
-    await holder.query("rollback");
-    holder.release();
+    await blocker.query("rollback");
+    blocker.release();
   }
+  await rig.drain({ db: impatient });
+  assert.deepEqual(await messagesOf(mine), [id]);
+  assert.deepEqual(await parkedOf([mine.tenantId]), []);
+});
+
+/** Which updates were worked on together, by the bodies of their messages, and at which attempt. */
+function watch() {
+  const groups: string[][] = [];
+  return {
+    groups,
+    failpoint(name: string, texts?: () => Iterable<string>): void {
+      if (name === "worker.mid_batch") groups.push([...(texts?.() ?? [])].map((raw) => /wamid\.\d+/.exec(raw)?.[0] ?? ""));
+    },
+  };
+}
+
+test("work from before the start is counted before it is touched: first as it is, then update by update", async () => {
+  const mine = await number();
+  const ids = [nextId(), nextId(), nextId()];
+  await rig.receive(bodyOf(...ids.map((id) => text(mine, { id }))));
+  const seen: unknown[] = [];
+  const whole = watch();
+  await rig.turn("whatsapp-messages", {
+    startedAtMs: rig.clock.nowMs + 1,
+    failpoint: async (name, texts) => {
+      whole.failpoint(name, texts);
+      // What would remain if the process ended right here.
+      if (name === "worker.claimed") seen.push(...(await rig.sql(`select attempts, update_index from webhook_pending`)));
+    },
+  });
+  assert.deepEqual(seen, [{ attempts: 1, update_index: null }]);
+  assert.deepEqual(whole.groups, [ids]);
+
+  const others = [nextId(), nextId(), nextId()];
+  await rig.receive(bodyOf(...others.map((id) => text(mine, { id }))));
+  await rig.sql(`update webhook_pending set attempts = 1`);
+  const alone = watch();
+  await rig.drain({ failpoint: alone.failpoint });
+  assert.deepEqual(
+    alone.groups,
+    others.map((id) => [id]),
+  );
+  assert.deepEqual(await messagesOf(mine), [...ids, ...others]);
+});
+
+test("an update at which the process ended three times is parked without being decoded, its neighbours are applied", async () => {
+  const mine = await number();
+  const ids = [nextId(), nextId(), nextId()];
+  await rig.receive(bodyOf(...ids.map((id) => text(mine, { id }))));
+  await rig.sql(`update webhook_pending set attempts = 1`);
+  await rig.turn("whatsapp-messages");
+  assert.equal(await pending(), ids.length);
+  await rig.sql(`update webhook_pending set attempts = $1 where update_index = 1`, [limits.attemptsMax]);
+  const seen = watch();
+  await rig.drain({ failpoint: seen.failpoint });
+  assert.deepEqual(seen.groups.flat().toSorted(), [ids[0], ids[2]]);
+  const parked = await parkedOf([mine.tenantId]);
+  assert.deepEqual(
+    parked.map(({ reason }) => reason),
+    ["crashed_worker"],
+  );
+  const counts = await readStats({ ...platform, scope: mine.scope });
+  assert.deepEqual([counts.updates, counts.stored, counts.parked], [3, 2, 1]);
+  await replayParked(platform, parked[0]?.id ?? "");
+  await rig.drain();
+  assert.deepEqual(await messagesOf(mine), ids);
+});
+
+test("the books of a delivery tell what became of its updates, lane by lane", async () => {
+  const mine = await number();
+  rig.clock.nowMs += 1;
+  const id = nextId();
+  const bad: Element = { ...text(mine), element: { id: nextId(), timestamp: "never", from: "15550001", type: "text" } };
+  const setting: Element = { number: mine, list: "errors", element: { code: 131_000, title: "Something" } };
+  const nobody = { ...mine, wabaId: randomDigits(), phoneNumberId: randomDigits() };
+  await rig.receive(bodyOf(text(mine, { id }), text(mine, { id }), bad, text(nobody), status(mine, id, "sent", rig.clock.nowMs), setting));
+  await rig.drain();
+  const results = await rig.sql(
+    `select kind, updates, stored, parked, duplicates, suppressed from webhook_results
+     where delivery_id = (select max(id::text)::uuid from webhook_deliveries) order by kind`,
+  );
+  assert.deepEqual(results, [
+    { kind: "whatsapp-account", updates: 1, stored: 1, parked: 0, duplicates: 0, suppressed: 0 },
+    { kind: "whatsapp-messages", updates: 4, stored: 1, parked: 2, duplicates: 1, suppressed: 0 },
+    { kind: "whatsapp-statuses", updates: 1, stored: 1, parked: 0, duplicates: 0, suppressed: 0 },
+  ]);
+});
+
+/** Ids of Meta that nobody has connected yet. */
+const strange = (): Omit<Connected, "id" | "scope" | "tenantId"> => ({
+  wabaId: randomDigits(),
+  phoneNumberId: randomDigits(),
+  displayPhoneNumber: randomDigits(),
+  portfolioId: null,
+});
+type Strange = ReturnType<typeof strange>;
+const textTo = (to: Strange, id = nextId()): Element => message(to, customer(), id, rig.clock.nowMs);
+
+test("what came for an account before anybody connected it is applied by itself when somebody does", async () => {
+  const wanted = strange();
+  const tenantId = await rig.tenant({ autoReplyEnabled: false });
+  const before = await readStats(platform);
+  const ids = [nextId(), nextId()];
+  await rig.receive(bodyOf(...ids.map((id) => textTo(wanted, id))));
+  await rig.drain();
+  const [parked] = await rig.sql<ParkedRow>(`select reason, tenant_id as "tenantId" from parked_updates where waba_id = $1`, [
+    wanted.wabaId,
+  ]);
+  assert.deepEqual(parked, { reason: "unrouted", tenantId: null });
+  const mine = await rig.connect(tenantId, wanted);
+  await rig.drain();
+  assert.deepEqual(await messagesOf(mine), ids);
+  const now = await readStats(platform);
+  assert.deepEqual([now.updates - before.updates, now.stored - before.stored, now.parked - before.parked], [2, 2, 0]);
+  assert.deepEqual((await readStats({ ...platform, scope: mine.scope })).stored, 2);
+});
+
+/** Answers whether the work had ended before `others` did something. */
+async function meanwhile<T>(work: Promise<T>, others: () => Promise<void>): Promise<T> {
+  await others();
+  return work;
+}
+
+/** Until somebody waits for an advisory lock: no clock is asked, only the database. */
+async function untilSomebodyWaits(): Promise<void> {
+  for (let looks = 0; looks < 5_000; looks += 1) {
+    const [row] = await rig.sql<{ n: number }>(
+      `select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+    );
+    if ((row?.n ?? 0) > 0) return;
+  }
+  throw new Error("Nobody waits");
+}
+
+test("an account that is connected while its first update is being routed gets that update, whoever is first", async () => {
+  // The worker has parked it and not yet committed; whoever connects must wait for it.
+  const first = strange();
+  const tenantId = await rig.tenant({ autoReplyEnabled: false });
+  const ids = [nextId(), nextId()];
+  await rig.receive(bodyOf(textTo(first, ids[0])));
+  let connecting: Promise<Connected> | null = null;
+  await rig.turn("whatsapp-messages", {
+    failpoint: async (name) => {
+      if (name !== "worker.before_commit") return;
+      connecting = rig.connect(tenantId, first);
+      await untilSomebodyWaits();
+    },
+  });
+  const mine = await connecting;
+  assert.ok(mine !== null);
+  await rig.drain();
+  assert.deepEqual(await messagesOf(mine), [ids[0]]);
+
+  // The other way round: the account is there and not yet committed when the worker looks.
+  const second = strange();
+  await rig.receive(bodyOf(textTo(second, ids[1])));
+  const blocker = await rig.ingest.pool.connect();
+  await blocker.query("begin");
+  await blocker.query("update activity_counters set seq = seq where tenant_id = $1", [tenantId]);
+  const connected = rig.connect(tenantId, second);
+  await untilSomebodyWaits();
+  const turned = rig.turn("whatsapp-messages");
+  await meanwhile(
+    turned.then(() => undefined),
+    async () => {
+      await blocker.query("rollback");
+      blocker.release();
+    },
+  );
+  const theirs = await connected;
+  await rig.drain();
+  assert.deepEqual(await messagesOf(theirs), [ids[1]]);
+  assert.equal((await rig.sql(`select from parked_updates where waba_id = $1 and resolved_at is null`, [second.wabaId])).length, 0);
+});
+
+test("a number that belongs to another account is parked as a mismatch, and applied when it has moved", async () => {
+  const mine = await number();
+  const other = await rig.connect(mine.tenantId);
+  const id = nextId();
+  const crossed = { ...mine, wabaId: other.wabaId };
+  await rig.receive(bodyOf(text(crossed, { id })));
+  await rig.drain();
+  assert.deepEqual(
+    (await parkedOf([mine.tenantId])).map(({ reason }) => reason),
+    ["number_mismatch"],
+  );
+  const moved = await rig.connect(mine.tenantId, crossed);
+  assert.equal(moved.id, mine.id);
+  await rig.drain();
+  assert.deepEqual(await messagesOf(mine), [id]);
+  assert.deepEqual(await parkedOf([mine.tenantId]), []);
+});
+
+test("another tenant's number under one's own account is parked for oneself and stored for nobody", async () => {
+  const [mine, theirs] = [await number(), await number()];
+  await rig.receive(bodyOf(text({ ...theirs, wabaId: mine.wabaId })));
+  await rig.drain();
+  assert.deepEqual(
+    (await parkedOf([mine.tenantId, theirs.tenantId])).map(({ reason, tenantId }) => [reason, tenantId]),
+    [["number_mismatch", mine.tenantId]],
+  );
+  assert.deepEqual([await messagesOf(mine), await messagesOf(theirs)], [[], []]);
+});
+
+test("an unknown number of a known account is discovered, and completed under the same id", async () => {
+  const mine = await number();
+  const [ids, fresh] = [[nextId(), nextId()], { ...strange(), wabaId: mine.wabaId }];
+  await rig.receive(bodyOf(textTo(fresh, ids[0])));
+  await rig.drain();
+  const found = await rig.sql<{ id: string; state: string }>(`select id, state from whatsapp_connections where phone_number_id = $1`, [
+    fresh.phoneNumberId,
+  ]);
+  assert.deepEqual(
+    found.map(({ state }) => state),
+    ["discovered"],
+  );
+  const connected = await rig.connect(mine.tenantId, fresh);
+  assert.equal(connected.id, found[0]?.id);
+  await rig.receive(bodyOf(textTo(fresh, ids[1])));
+  await rig.drain();
+  assert.deepEqual(await messagesOf(connected), ids);
+});
+
+test("what one Meta app has signed touches no account of another app", async () => {
+  const [ours, theirs] = [await rig.tenant({ autoReplyEnabled: false }), await rig.tenant({ autoReplyEnabled: false })];
+  const [ourApp, theirApp] = [await rig.ownApp(ours), await rig.ownApp(theirs)];
+  const [own, platforms] = [await rig.connect(ours, { appKey: ourApp }), await number()];
+  const id = nextId();
+  await rig.receive(bodyOf(text(own, { id }), text(platforms)), theirApp);
+  await rig.receive(bodyOf(text(own)));
+  await rig.receive(bodyOf(text(platforms)), ourApp);
+  await rig.drain();
+  assert.deepEqual([await messagesOf(own), await messagesOf(platforms)], [[], []]);
+  assert.deepEqual(await parkedOf([ours, theirs, platforms.tenantId]), []);
+  await rig.receive(bodyOf(text(own, { id })), ourApp);
+  await rig.drain();
+  assert.deepEqual(await messagesOf(own), [id]);
+  // Connecting again brings back only what this app has signed.
+  await rig.connect(ours, { ...own, appKey: ourApp });
+  await rig.drain();
+  assert.deepEqual(await messagesOf(own), [id]);
+});
+
+test("two workers at once apply everything once", async () => {
+  const numbers = await Promise.all([number(), number(), number()]);
+  const ids = new Map(numbers.map((each) => [each, [nextId(), nextId(), nextId(), nextId()]]));
+  for (let round = 0; round < 4; round += 1) {
+    for (const each of numbers) await rig.receive(bodyOf(text(each, { id: ids.get(each)?.[round] ?? "" })));
+  }
+  await Promise.all([1, 2, 3, 4].map(() => rig.drain().catch((error: unknown) => assert.ok(isUnavailable(error)))));
+  await rig.drain();
+  for (const each of numbers) assert.deepEqual(await messagesOf(each), ids.get(each));
+  assert.equal(rowsOf(await rig.drain()), 0);
 });

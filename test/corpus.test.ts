@@ -64,7 +64,9 @@ const stateOf = async (world: World): Promise<Snapshot> => renamed(await snapsho
 /** Every byte of the rows, our own ids and times with them. */
 async function fingerprint(world: World): Promise<unknown> {
   const tables = ["contacts", "contact_addresses", "conversations", "messages", "message_statuses", "account_events"];
-  const parts = tables.map((table) => `select '${table}', md5(string_agg(t::text, '|' order by t::text)) from whatsapp_${table} t where tenant_id = any($1)`);
+  const parts = tables.map(
+    (table) => `select '${table}', md5(string_agg(t::text, '|' order by t::text)) from whatsapp_${table} t where tenant_id = any($1)`,
+  );
   return rig.sql(parts.join(" union all "), [world.tenantIds]);
 }
 
@@ -111,7 +113,9 @@ function piecesOf(bytes: Buffer): Piece[] {
   let body: { entry?: { changes?: unknown[] }[] };
   try {
     body = JSON.parse(bytes.toString("utf8")) as typeof body;
-    const pieces = (body.entry ?? []).flatMap((entry) => (entry.changes ?? []).map((change) => ({ entry: { ...entry, changes: [change] } })));
+    const pieces = (body.entry ?? []).flatMap((entry) =>
+      (entry.changes ?? []).map((change) => ({ entry: { ...entry, changes: [change] } })),
+    );
     const located = pieces.flatMap((piece) => locateBody(joined([piece])));
     const isSame = JSON.stringify(located.map(plain)) === JSON.stringify(locateBody(bytes).map(plain));
     return isSame && !/\de\+?\d{3}/i.test(bytes.toString("latin1")) ? pieces : [{ bytes }];
@@ -131,7 +135,10 @@ function joined(pieces: readonly { entry: unknown }[]): Buffer {
 /** In another order, cut into other bodies, some of them twice, and the workers run in between. */
 async function sendShuffled(world: World, seed: number): Promise<void> {
   const [pieces = []] = fc.sample(fc.shuffledSubarray(allPieces, { minLength: allPieces.length }), { numRuns: 1, seed });
-  const [sizes = []] = fc.sample(fc.array(fc.integer({ min: 1, max: 12 }), { minLength: pieces.length, maxLength: pieces.length }), { numRuns: 1, seed });
+  const [sizes = []] = fc.sample(fc.array(fc.integer({ min: 1, max: 12 }), { minLength: pieces.length, maxLength: pieces.length }), {
+    numRuns: 1,
+    seed,
+  });
   for (let at = 0, turn = 0; at < pieces.length; turn += 1) {
     const group = pieces.slice(at, at + (sizes[turn] ?? 1));
     at += group.length;

@@ -20,7 +20,12 @@ async function makeWorld(): Promise<World> {
     await rig.connect(first, { wabaId, displayPhoneNumber: "15551002" }),
     await rig.connect(second, { displayPhoneNumber: "15551003" }),
   ];
-  const names = new Map(numbers.flatMap((number, index) => [[number.wabaId, `waba ${number.tenantId === first ? 1 : 2}`], [number.phoneNumberId, `number ${index}`]]));
+  const names = new Map(
+    numbers.flatMap((number, index) => [
+      [number.wabaId, `waba ${number.tenantId === first ? 1 : 2}`],
+      [number.phoneNumberId, `number ${index}`],
+    ]),
+  );
   return { tenantIds, numbers, names };
 }
 

@@ -238,7 +238,7 @@ grant select, insert, update on whatsapp_contacts, whatsapp_contact_addresses, w
 grant select, insert on whatsapp_contact_ties, whatsapp_contact_departures to kesher_app;
 grant select, insert, update on whatsapp_conversations, whatsapp_messages to kesher_app;
 -- A send takes the place of its own echo.
-grant delete on whatsapp_messages to kesher_app;
+grant delete on whatsapp_messages to kesher_app, kesher_ingest;
 
 grant select on whatsapp_accounts to kesher_ingest;
 -- Not the access token.

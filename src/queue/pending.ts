@@ -24,14 +24,15 @@ export type PendingRow = RowOf<typeof pendingRow>;
 const columns = `id, account, delivery_ids as "deliveryIds", updates, attempts, update_index as "updateIndex", parked_id as "parkedId", is_replay as "isReplay"`;
 
 /**
- * Oldest first and fair: every account that waits gets the same share of the rows, so the cap binds only while others wait.
- * `waiting` steps through the index from account to account. If one of the rows is suspicious (it may have ended a process),
+ * Oldest first and fair: every account that waits gets the same share, of rows and of updates, so the cap binds only while others
+ * wait. `waiting` steps through the index from account to account; where more of them wait than it looks at, the next claim goes on
+ * from the last one. If one of the rows is suspicious (it may have ended a process),
  * nothing is deleted: the caller counts an attempt first.
  */
 const claim = statement(
   "pending.claim",
   `with recursive waiting (account, ordinal) as (
-     (select account, 1 from webhook_pending where kind = $1 order by account limit 1)
+     (select account, 1 from webhook_pending where kind = $1 and account >= $6 order by account limit 1)
      union all
      select (select p.account from webhook_pending p where p.kind = $1 and p.account > w.account order by p.account limit 1), w.ordinal + 1
      from waiting w where w.account is not null and w.ordinal < $2
@@ -43,7 +44,7 @@ const claim = statement(
      ) p
      where w.account is not null
    ), turns as (
-     select *, row_number() over (partition by account order by id) as turn from locked
+     select *, sum(updates) over (partition by account order by id) - updates as turn from locked
    ), budgeted as (
      select *, sum(updates) over (order by turn, id) - updates as before from turns
    ), claimed as (
@@ -51,8 +52,8 @@ const claim = statement(
    ), deleted as (
      delete from webhook_pending p using claimed c where p.id = c.id and not exists (select from claimed where suspicious)
    )
-   select ${columns}, suspicious as "isSuspicious" from claimed order by id`,
-  pendingRow,
+   select ${columns}, suspicious as "isSuspicious", (select w.account from waiting w where w.ordinal = $2) as "goOnFrom" from claimed order by id`,
+  { ...pendingRow, goOnFrom: "text?" },
 );
 
 /** Rows that nobody else has taken or counted since they were read. */
@@ -92,9 +93,17 @@ const parkedByReason = statement(
 
 export type ClaimLimits = { accountsMax: number; rowsMax: number; updatesMax: number };
 
+/** Where the next claim of this process begins. Only a matter of turns: whoever forgets it, begins with the first account. */
+const goOnFrom = new Map<Lane, string>();
+
 /** Rows come back deleted, unless one of them is suspicious: then they are only locked. */
-export function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, suspiciousBeforeMs: number): Promise<PendingRow[]> {
-  return tx.query(claim, [lane, limits.accountsMax, limits.rowsMax, limits.updatesMax, time(suspiciousBeforeMs)]);
+export async function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, suspiciousBeforeMs: number): Promise<PendingRow[]> {
+  const values = [lane, limits.accountsMax, limits.rowsMax, limits.updatesMax, time(suspiciousBeforeMs)];
+  const from = goOnFrom.get(lane) ?? "";
+  const rows = await tx.query(claim, [...values, from]);
+  goOnFrom.set(lane, rows[0]?.goOnFrom ?? "");
+  // Nobody waits behind the one that was last: begin again.
+  return rows.length === 0 && from !== "" ? tx.query(claim, [...values, ""]) : rows;
 }
 
 export function countAttempts(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {

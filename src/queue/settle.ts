@@ -4,8 +4,8 @@ import { statement } from "../db/statement.ts";
 import type { Tx } from "../db/transaction.ts";
 import { appendActivity, countsKey, type ActivityEvent, type UpdateCounts } from "../services/activity/append.ts";
 import type { Lane } from "../services/whatsapp/graph/updates.ts";
-import { parkUpdates, resolveParked } from "../webhooks/parked-updates.ts";
-import type { Item, Outcome, Parked } from "./work.ts";
+import { parkUpdates, parkUpdatesAgain, resolveParked, type NewParked } from "../webhooks/parked-updates.ts";
+import type { Item, Outcome, Parked, ParkReason } from "./work.ts";
 
 export type Applied = { item: Item; tenantId: string; outcome: Outcome };
 
@@ -57,28 +57,34 @@ export async function settle(
     add(item.deliveryId, tenantId, { [countOf[outcome]]: 1 });
   }
 
-  const parked = await parkUpdates(
-    tx,
-    batch.parked.map(({ item, tenantId, reason, detail }) => ({ ...item, tenantId, reason, detail })),
-    nowMs,
-  );
-  for (const [index, { item, tenantId, reason }] of batch.parked.entries()) {
-    const row = parked[index];
-    if (row === undefined || !row.isNew) continue;
-    add(item.deliveryId, tenantId, { parked: 1, ...(item.isReplay ? {} : { updates: 1 }) });
-    if (tenantId !== null) {
-      events.push({
-        tenantId,
-        type: "update.parked",
-        conversationId: null,
-        messageId: null,
-        data: { parkedId: row.id, reason, kind: lane },
-      });
-    }
+  const announce = (tenantId: string | null, parkedId: string, reason: ParkReason): void => {
+    if (tenantId === null) return;
+    events.push({ tenantId, type: "update.parked", conversationId: null, messageId: null, data: { parkedId, reason, kind: lane } });
+  };
+  const byKey = new Map(batch.parked.map((parked) => [`${parked.item.deliveryId} ${parked.item.located.index}`, parked]));
+  const newlyParked = batch.parked.filter(({ item }) => !item.isReplay).map(rowOf);
+  for (const { deliveryId, updateIndex, id } of await parkUpdates(tx, newlyParked, nowMs)) {
+    const parked = byKey.get(`${deliveryId} ${updateIndex}`);
+    if (parked === undefined) continue;
+    add(deliveryId, parked.tenantId, { updates: 1, parked: 1 });
+    announce(parked.tenantId, id, parked.reason);
+  }
+  const parkedAgain = batch.parked.filter(({ item }) => item.isReplay).map(rowOf);
+  for (const { deliveryId, updateIndex, id, tenantIdBefore, tenantId } of await parkUpdatesAgain(tx, parkedAgain, nowMs)) {
+    const parked = byKey.get(`${deliveryId} ${updateIndex}`);
+    // An update of nobody's may have turned out to be a tenant's.
+    if (parked === undefined || tenantIdBefore === tenantId) continue;
+    addTo(entry(perTenant, countsKey(tenantIdBefore)), { parked: -1 });
+    addTo(entry(perTenant, countsKey(tenantId)), { parked: 1 });
+    announce(tenantId, id, parked.reason);
   }
   await writeResults(tx, lane, perDelivery, nowMs);
   await appendActivity(tx, events, nowMs, perTenant);
   return [...new Set(events.map((event) => event.tenantId))];
+}
+
+function rowOf({ item, tenantId, reason, detail }: Parked): NewParked {
+  return { ...item, tenantId, reason, detail };
 }
 
 async function writeResults(tx: Tx, lane: Lane, perDelivery: ReadonlyMap<string, Counts>, nowMs: number): Promise<void> {

@@ -44,14 +44,17 @@ export async function loadItems(
       found.set(id, { appKey, receivedAtMs, located: locateBody(body) });
     }
   }
-  const items: Item[] = [];
+  const items = new Map<string, Item>();
   for (const row of rows) {
     for (const deliveryId of row.deliveryIds) {
       const delivery = found.get(deliveryId) ?? (row.parkedId === null ? undefined : await readParked(tx, row.parkedId));
       if (delivery === undefined) continue;
       for (const located of delivery.located) {
         if (located.lane !== lane || (row.updateIndex !== null && row.updateIndex !== located.index)) continue;
-        items.push({
+        // A replay that was asked for twice, or as one update and with its whole delivery, is one replay.
+        const key = `${deliveryId} ${located.index}`;
+        if (items.has(key)) continue;
+        items.set(key, {
           deliveryId,
           appKey: delivery.appKey,
           receivedAtMs: delivery.receivedAtMs,
@@ -62,7 +65,7 @@ export async function loadItems(
       }
     }
   }
-  return items;
+  return [...items.values()];
 }
 
 /** Splits what can be applied from what is parked before any statement sees it. */

@@ -23,10 +23,18 @@ const park = statement(
      received_at, parked_at)
    select *, $14::timestamptz from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
      $11::text[], $12::text[], $13::timestamptz[])
-   on conflict (delivery_id, update_index) do update set reason = excluded.reason, detail = excluded.detail, tenant_id = coalesce(excluded.tenant_id, p.tenant_id),
-     parked_at = excluded.parked_at
-   returning delivery_id as "deliveryId", update_index as "updateIndex", id, old.id is null as "isNew"`,
-  { deliveryId: "uuid", updateIndex: "int", id: "uuid", isNew: "bool" },
+   on conflict (delivery_id, update_index) do nothing
+   returning delivery_id as "deliveryId", update_index as "updateIndex", id`,
+  { deliveryId: "uuid", updateIndex: "int", id: "uuid" },
+);
+
+const parkAgain = statement(
+  "parked.again",
+  `update parked_updates p set reason = u.reason, detail = u.detail, tenant_id = coalesce(u.tenant_id, p.tenant_id), parked_at = $6::timestamptz
+   from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::uuid[]) as u (delivery_id, update_index, reason, detail, tenant_id)
+   where p.delivery_id = u.delivery_id and p.update_index = u.update_index and p.resolved_at is null
+   returning p.delivery_id as "deliveryId", p.update_index as "updateIndex", p.id, old.tenant_id as "tenantIdBefore", new.tenant_id as "tenantId"`,
+  { deliveryId: "uuid", updateIndex: "int", id: "uuid", tenantIdBefore: "uuid?", tenantId: "uuid?" },
 );
 
 const resolve = statement(
@@ -44,10 +52,10 @@ const selectOne = statement(
   { appKey: "text", receivedAtMs: "time", located: "text?" },
 );
 
-/** Parks; an update that was parked before keeps its row. Aligned with the input: whether the row is new. */
-export async function parkUpdates(tx: Tx, parked: readonly NewParked[], nowMs: number): Promise<{ id: string; isNew: boolean }[]> {
+/** Parks for the first time. Answers the new rows. */
+export async function parkUpdates(tx: Tx, parked: readonly NewParked[], nowMs: number): Promise<ParkedKey[]> {
   if (parked.length === 0) return [];
-  const rows = await tx.query(park, [
+  return tx.query(park, [
     uuids(parked.map(() => newId(nowMs))),
     uuids(parked.map((update) => update.deliveryId)),
     ints(parked.map((update) => update.located.index)),
@@ -63,12 +71,21 @@ export async function parkUpdates(tx: Tx, parked: readonly NewParked[], nowMs: n
     times(parked.map((update) => update.receivedAtMs)),
     new Date(nowMs).toISOString(),
   ]);
-  const byKey = new Map(rows.map((row) => [`${row.deliveryId} ${row.updateIndex}`, row]));
-  return parked.map((update) => {
-    const row = byKey.get(`${update.deliveryId} ${update.located.index}`);
-    if (row === undefined) throw new Error("A parked update was neither stored nor found");
-    return { id: row.id, isNew: row.isNew };
-  });
+}
+
+type ParkedKey = { deliveryId: string; updateIndex: number; id: string };
+
+/** A replay that failed: the row stays and says why. Answers what is still parked; what was stored once is not parked any more. */
+export async function parkUpdatesAgain(tx: Tx, parked: readonly NewParked[], nowMs: number) {
+  if (parked.length === 0) return [];
+  return tx.query(parkAgain, [
+    uuids(parked.map((update) => update.deliveryId)),
+    ints(parked.map((update) => update.located.index)),
+    texts(parked.map((update) => update.reason)),
+    texts(parked.map((update) => update.detail)),
+    uuids(parked.map((update) => update.tenantId)),
+    new Date(nowMs).toISOString(),
+  ]);
 }
 
 /** Ends the parking of what has now been applied. Answers only what was open. */

@@ -17,22 +17,37 @@ const numberAt = (numbers: readonly Number[], index: number): Number => {
 };
 type Person = { phone?: string; userId?: string; name: string };
 const ann = { phone: "15550001", userId: "US.1", name: "Ann" };
-const people: readonly Person[] = [ann, { phone: "15550002", userId: "US.2", name: "Ben" }, { phone: "15550003", name: "Cid" }, { userId: "US.4", name: "Dov" }];
+const people: readonly Person[] = [
+  ann,
+  { phone: "15550002", userId: "US.2", name: "Ben" },
+  { phone: "15550003", name: "Cid" },
+  { userId: "US.4", name: "Dov" },
+];
 const personAt = (index: number): Person => people[index % people.length] ?? ann;
 
 const atMs = fc.integer({ min: 0, max: 8 }).map((second) => startMs + second * 1_000);
 const ordinal = fc.integer({ min: 0, max: 7 });
 /** A message that exists, or one that never comes. */
-const target = fc.oneof(ordinal.map((index) => `wamid.in${index}`), ordinal.map((index) => `wamid.out${index}`), fc.constant("wamid.never"));
+const target = fc.oneof(
+  ordinal.map((index) => `wamid.in${index}`),
+  ordinal.map((index) => `wamid.out${index}`),
+  fc.constant("wamid.never"),
+);
 const emoji = fc.constantFrom("👍", "❤️", "");
 
 const content: fc.Arbitrary<Fields> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("a", "b").map((body) => ({ type: "text", text: { body } })) },
   { weight: 1, arbitrary: target.map((id) => ({ type: "text", text: { body: "reply" }, context: { id } })) },
   { weight: 1, arbitrary: fc.constant({ type: "image", image: { id: "611", mime_type: "image/jpeg" } }) },
-  { weight: 2, arbitrary: fc.constantFrom(131_051, 131_060).map((code) => ({ type: "unsupported", errors: [{ code, title: "unsupported" }] })) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(131_051, 131_060).map((code) => ({ type: "unsupported", errors: [{ code, title: "unsupported" }] })),
+  },
   { weight: 1, arbitrary: fc.record({ message_id: target, emoji }).map((reaction) => ({ type: "reaction", reaction })) },
-  { weight: 1, arbitrary: target.map((id) => ({ type: "edit", edit: { original_message_id: id, message: { type: "text", text: { body: "c" } } } })) },
+  {
+    weight: 1,
+    arbitrary: target.map((id) => ({ type: "edit", edit: { original_message_id: id, message: { type: "text", text: { body: "c" } } } })),
+  },
   { weight: 1, arbitrary: target.map((id) => ({ type: "revoke", revoke: { original_message_id: id } })) },
   { weight: 1, arbitrary: fc.constant({ type: "system", system: { type: "customer_identity_changed", body: "new device" } }) },
   { weight: 1, arbitrary: fc.constantFrom("later_type", "interactive").map((type) => ({ type })) },
@@ -43,20 +58,29 @@ const inbound: fc.Arbitrary<Happening> = fc
   .map(({ index, atMs: at, fields, standby, isNamed }) => (numbers) => {
     const { name, ...person } = personAt(index);
     const group = index === 7 ? { group_id: "120363@g.us" } : {};
-    const element = message(numberAt(numbers, index), isNamed ? { ...person, name } : person, `wamid.in${index}`, at, { ...fields, ...group });
+    const element = message(numberAt(numbers, index), isNamed ? { ...person, name } : person, `wamid.in${index}`, at, {
+      ...fields,
+      ...group,
+    });
     return { ...element, standby: standby && index % 2 === 1 };
   });
 
-const outbound: fc.Arbitrary<Happening> = fc
-  .record({ index: ordinal, atMs, fields: content })
-  .map(
-    ({ index, atMs: at, fields }) =>
-      (numbers) =>
-        echo(numberAt(numbers, index), personAt(index).phone ?? ann.phone, `wamid.out${index}`, at, fields),
-  );
+const outbound: fc.Arbitrary<Happening> = fc.record({ index: ordinal, atMs, fields: content }).map(
+  ({ index, atMs: at, fields }) =>
+    (numbers) =>
+      echo(numberAt(numbers, index), personAt(index).phone ?? ann.phone, `wamid.out${index}`, at, fields),
+);
 
-const pricing = fc.constantFrom({}, { pricing: { billable: true, type: "regular", category: "service" } }, { pricing: { billable: false, type: "free_entry_point" } });
-const entryPoint = fc.option(atMs, { nil: null }).map((at) => (at === null ? {} : { conversation: { id: "c", origin: { type: "referral_conversion" }, expiration_timestamp: seconds(at) } }));
+const pricing = fc.constantFrom(
+  {},
+  { pricing: { billable: true, type: "regular", category: "service" } },
+  { pricing: { billable: false, type: "free_entry_point" } },
+);
+const entryPoint = fc
+  .option(atMs, { nil: null })
+  .map((at) =>
+    at === null ? {} : { conversation: { id: "c", origin: { type: "referral_conversion" }, expiration_timestamp: seconds(at) } },
+  );
 const words = fc.constantFrom("sent", "delivered", "read", "played", "deleted");
 const report: fc.Arbitrary<Happening> = fc
   .record({ index: ordinal, atMs, word: words, fields: fc.tuple(pricing, entryPoint), toInbound: fc.integer({ min: 0, max: 9 }) })
@@ -73,7 +97,12 @@ const failure: fc.Arbitrary<Happening> = fc
   );
 
 const call: fc.Arbitrary<Happening> = fc
-  .record({ index: ordinal, atMs, event: fc.constantFrom("connect", "terminate"), direction: fc.constantFrom("USER_INITIATED", "BUSINESS_INITIATED") })
+  .record({
+    index: ordinal,
+    atMs,
+    event: fc.constantFrom("connect", "terminate"),
+    direction: fc.constantFrom("USER_INITIATED", "BUSINESS_INITIATED"),
+  })
   .map(({ index, atMs: at, event, direction }) => (numbers) => {
     const phone = personAt(index).phone ?? ann.phone;
     const ends = direction === "USER_INITIATED" ? { from: phone, to: "15551" } : { from: "15551", to: phone };
@@ -100,6 +129,16 @@ const trouble: fc.Arbitrary<Happening> = fc.record({ index: ordinal, atMs }).map
     : { ...message(number, ann, `wamid.bad${index}`, at), element: { from: ann.phone, id: `wamid.bad${index}`, timestamp: "soon" } };
 });
 
+/** Numbers by which a counterexample is printed. */
+const shown = [1, 2, 3].map((index) => ({ wabaId: "w", phoneNumberId: `n${index}`, displayPhoneNumber: `d${index}` }));
+const legible = (happening: Happening): Happening =>
+  Object.defineProperty((numbers: readonly Number[]) => happening(numbers), fc.toStringMethod, {
+    value: () => {
+      const { number, list, element, standby } = happening(shown);
+      return `${number.phoneNumberId} ${list}${standby === true ? " (standby)" : ""} ${JSON.stringify(element)}`;
+    },
+  });
+
 const happening = fc.oneof(
   { weight: 8, arbitrary: inbound },
   { weight: 4, arbitrary: outbound },
@@ -116,7 +155,7 @@ export type History = { happenings: readonly Happening[]; arrangement: Arrangeme
 
 /** What happened, and another way in which it may arrive: any order, some of it twice, cut into bodies, workers running in between. */
 export function anyHistory(lengthMax: number): fc.Arbitrary<History> {
-  return fc.array(happening, { minLength: 1, maxLength: lengthMax }).chain((happenings) => {
+  return fc.array(happening.map(legible), { minLength: 1, maxLength: lengthMax }).chain((happenings) => {
     const all = happenings.map((_, index) => index);
     const order = fc
       .tuple(fc.shuffledSubarray(all, { minLength: all.length }), fc.array(fc.constantFrom(...all), { maxLength: 4 }))

@@ -201,8 +201,8 @@ export type LoadOptions = {
   againShare?: number;
 };
 
-/** Delivers until it is stopped, or until so many POSTs. */
-export function startLoad(options: LoadOptions): { stop(): Promise<void> } {
+/** Delivers until it is stopped, or until so many POSTs (`done`). */
+export function startLoad(options: LoadOptions): { stop(): Promise<void>; done: Promise<unknown> } {
   const { client, maker, ledger, random, concurrency, postsMax } = options;
   const againShare = options.againShare ?? 0.5;
   let isStopping = false;
@@ -224,6 +224,7 @@ export function startLoad(options: LoadOptions): { stop(): Promise<void> } {
   };
   const lines = Promise.all(Array.from({ length: concurrency }, line));
   return {
+    done: lines,
     async stop() {
       isStopping = true;
       await lines;

@@ -48,7 +48,8 @@ export async function snapshot(rig: Rig, tenantIds: readonly string[], appKeys: 
        left join whatsapp_messages last on last.tenant_id = c.tenant_id and last.id = c.last_message_id
      where c.tenant_id = any($1) and c.merged_into_id is null
        and (c.last_message_id is not null or c.last_customer_message_at is not null or c.inbound_count <> 0 or c.outbound_count <> 0 or exists (
-         select from whatsapp_messages m where m.tenant_id = c.tenant_id and m.conversation_id = c.id))`,
+         select from whatsapp_conversations k join whatsapp_messages m on m.tenant_id = k.tenant_id and m.conversation_id = k.id
+         where k.tenant_id = c.tenant_id and (k.id = c.id or k.merged_into_id = c.id)))`,
   );
   const messages = await ask(
     `select n.phone_number_id, k.contact_id as person, k.group_id, m.wa_message_id, m.direction, m.origin, m.type, m.role, m.content, m.raw, m.status,

@@ -30,6 +30,7 @@ export type Rig = TestDatabase & {
   app: Db;
   platform: Db;
   clock: { nowMs: number };
+  receiver: Receiver;
   /** An object is sent as compact JSON. Answers what Meta would be told, and how many updates were seen. */
   receive(body: unknown, appKey?: string): Promise<{ received: Received; updates: number }>;
   /** One turn of one lane. */
@@ -94,6 +95,7 @@ export async function startRig(t: Scope, { nowMs = Date.now(), connectionsMax = 
     app,
     platform,
     clock,
+    receiver,
     turn,
     receive: (body, appKey = "") => receiver.receive(appKey, Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))),
     async drain(more) {

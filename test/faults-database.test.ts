@@ -1,0 +1,158 @@
+/**
+ * The database goes away in every way that it can: restarted under load, its sessions killed one by one, its disk full, the answer
+ * to a COMMIT lost. Each time: 503 at most, nothing parked, nothing lost or twice, and recovery without anybody's hand (I1, I2, I12).
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { chmod, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { promisify } from "node:util";
+import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
+import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
+import { connectSql, makeFolder, makeProgram, readyMsMax, setUpNumbers, startServer, until, type Program } from "./support/program.ts";
+import { startTcpProxy } from "./support/proxy.ts";
+
+const run = promisify(execFile);
+
+test("an immediate restart of the database under load costs 503s and nothing else", { timeout: 120_000 }, async (t) => {
+  const program = await makeProgram(t);
+  await program.start();
+  const { ledger, load } = await startTraffic(t, program);
+  const random = seeded(11);
+  for (let times = 0; times < 3; times += 1) {
+    await randomMoment(random, 100, 400);
+    const before = await program.postmaster();
+    await program.killPostmaster("SIGQUIT");
+    await until("the database is back", readyMsMax, () => program.isDatabaseBack(before));
+  }
+  await randomMoment(random, 100, 200);
+  await load.stop();
+  await settleAndCheck(t, program, ledger);
+  assert.deepEqual([...ledger.statuses.keys()].toSorted(), [200, 503]);
+});
+
+test("sessions that are killed one after the other, all the time, park nothing and lose nothing", { timeout: 120_000 }, async (t) => {
+  const program = await makeProgram(t);
+  await program.start();
+  const { ledger, load } = await startTraffic(t, program);
+  const sql = await program.sql();
+  const random = seeded(12);
+  let killed = 0;
+  for (let times = 0; times < 150; times += 1) {
+    await randomMoment(random, 5, 35);
+    const { rowCount } = await sql.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kesher %' and pid <> pg_backend_pid() order by random() limit 1",
+    );
+    killed += rowCount ?? 0;
+  }
+  await sql.end();
+  await until("the program has got over it", readyMsMax, () => program.isReady());
+  await load.stop();
+  assert.ok(killed > 100);
+  await settleAndCheck(t, program, ledger);
+});
+
+test("a full disk means 503, nothing parked, a living program, and recovery as soon as there is room", { timeout: 180_000 }, async (t) => {
+  const folder = await makeFolder(t);
+  const mounted = await run("mount", ["-t", "tmpfs", "-o", "size=280m,mode=0755", "tmpfs", folder]).then(
+    () => true,
+    (error: unknown) => {
+      t.skip(`A small disk can only be mounted by root: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    },
+  );
+  if (!mounted) return;
+  const program = await makeProgram(t, { dataDir: join(folder, "data") });
+  t.after(async () => {
+    await program.destroy();
+    await run("umount", ["-l", folder]);
+  });
+  await program.start();
+  const { ledger, load } = await startTraffic(t, program);
+  await until("some are stored", 20_000, () => ledger.posts.ok > 100);
+  const ballast = join(folder, "ballast");
+  await fill(ballast);
+  const unknownBefore = ledger.statuses.get(503) ?? 0;
+  await until("the disk is full", 60_000, () => (ledger.statuses.get(503) ?? 0) > unknownBefore + 20);
+  await until("the program is not ready", 20_000, async () => !(await program.isReady()));
+  assert.ok(program.isAlive(), program.output);
+  const live = await fetch(`${program.url}/livez`);
+  assert.equal(live.status, 200, "it is alive all the same");
+
+  await rm(ballast);
+  const recoveredMs = await until("the program has recovered", readyMsMax, () => program.isReady());
+  const okBefore = ledger.posts.ok;
+  await until("webhooks are stored again", 20_000, () => ledger.posts.ok > okBefore + 20);
+  await load.stop();
+  t.diagnostic(`ready ${Math.round(recoveredMs)} ms after there was room`);
+  await settleAndCheck(t, program, ledger);
+});
+
+test("a COMMIT whose answer is lost is a 503, and its redelivery is stored once", { timeout: 60_000 }, async (t) => {
+  const { databaseUrl, superuser } = await startServer(t);
+  const proxy = await startTcpProxy(t, { path: join(String(superuser.host), `.s.PGSQL.${superuser.port}`) });
+  const behind = new URLSearchParams(databaseUrl.split("?")[1]);
+  const url = `postgres://${behind.get("user")}@127.0.0.1:${proxy.port}/${String(superuser.database)}`;
+  const program = await makeProgram(t, { databaseUrl: url });
+  await program.start();
+  const ledger = new Ledger();
+  const client = new MetaClient({ url: program.url, concurrency: 1 });
+  t.after(async () => client.close());
+  const maker = new BodyMaker(await setUpNumbers(program, 1), seeded(13));
+  for (let times = 0; times < 5; times += 1) {
+    const body = times % 2 === 0 ? maker.message() : maker.batch(20);
+    // begin, insert and commit travel together; the insert's name is in the piece that carries them.
+    const lost = proxy.loseAnswerTo("journal.append_group");
+    const first = await client.post(body.json);
+    await lost;
+    assert.equal(first.status, 503);
+    ledger.record(body, first.verdict, first.status);
+    const again = await client.post(body.json);
+    assert.equal(again.status, 200);
+    ledger.record(body, again.verdict, again.status);
+  }
+  const sql = await connectSql(superuser);
+  t.after(() => sql.end());
+  await untilApplied(sql);
+  t.diagnostic(await assertLedger(sql, ledger));
+  const { rows } = await sql.query<{ n: number }>("select count(*)::int as n from webhook_deliveries");
+  assert.equal(rows[0]?.n, 10, "the COMMITs whose answers were lost had been done: both deliveries are in the journal");
+});
+
+async function startTraffic(t: TestContext, program: Program) {
+  const numbers = await setUpNumbers(program, 2);
+  const random = seeded(10);
+  const ledger = new Ledger();
+  const client = new MetaClient({ url: program.url, concurrency: 3 });
+  t.after(async () => client.close());
+  const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 3, postsMax: 30_000 });
+  return { ledger, load };
+}
+
+async function settleAndCheck(t: TestContext, program: Program, ledger: Ledger): Promise<void> {
+  assert.ok(program.isAlive(), program.output);
+  const sql = await program.sql();
+  try {
+    const appliedMs = await untilApplied(sql);
+    t.diagnostic(`${await assertLedger(sql, ledger)}; applied ${Math.round(appliedMs)} ms after the end`);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Takes all the room that there is; the rest is gone with the next page of the journal. */
+async function fill(file: string): Promise<void> {
+  await writeFile(file, "");
+  await chmod(file, 0o600);
+  for (const bytes of [2 ** 22, 2 ** 16, 2 ** 12]) {
+    const block = Buffer.alloc(bytes, 1);
+    for (;;) {
+      const isFull = await writeFile(file, block, { flag: "a" }).then(
+        () => false,
+        () => true,
+      );
+      if (isFull) break;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/** Limits that callers of the program meet, driven to their edges over real connections. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, request, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import { after, test } from "node:test";
+import { sign } from "../src/core/signature.ts";
+import { createKeyCache } from "../src/http/key-cache.ts";
+import { createReadiness } from "../src/http/readiness.ts";
+import { createWebhookHandler, webhookAppKey } from "../src/http/webhook.ts";
+import { limits } from "../src/limits.ts";
+import { createAppSecrets } from "../src/webhooks/app-secrets.ts";
+import { adminKey, insertMessage, seedWorld, startApi } from "./support/api.ts";
+
+const api = await startApi({ after });
+const tenant = await api.tenant();
+const asTenant = { key: tenant.key };
+const asAdmin = { key: adminKey };
+const began = performance.now();
+// Under way while the other tests run, since its end is 15 s off.
+const halfHeaders = closedAfter("GET /livez HTTP/1.1\r\nHost: x\r\n");
+
+test("A webhook body of exactly the limit is stored, and one byte more is 413, whatever its signature", async (t) => {
+  const ingress = await startIngress(t);
+  const body = Buffer.alloc(limits.webhookBodyBytesMax, "x");
+  assert.equal(await ingress.post(body), 200);
+  const larger = Buffer.alloc(limits.webhookBodyBytesMax + 1, "x");
+  assert.equal(await ingress.post(larger), 413);
+  assert.equal(await ingress.post(larger, "sha256=00"), 413);
+  assert.deepEqual(ingress.received, [limits.webhookBodyBytesMax]);
+});
+
+test("Bodies that wait for their COMMIT are bounded in bytes: above it 503, and room again when they are answered", async (t) => {
+  const committed = Promise.withResolvers<void>();
+  const ingress = await startIngress(t, committed.promise);
+  const body = Buffer.alloc(limits.webhookBodyBytesMax, "x");
+  const fitting = Math.floor(limits.webhookInFlightBytesMax / body.length);
+  const waiting = Array.from({ length: fitting }, () => ingress.post(body));
+  while (ingress.received.length < fitting) await once(ingress.server, "stored");
+  assert.equal(await ingress.post(body), 503);
+  committed.resolve();
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([200]));
+  assert.equal(await ingress.post(body), 200);
+});
+
+test("Lists give their default without a limit, and as many as the most", async () => {
+  const { id, key } = await api.tenant();
+  const world = await seedWorld(api, id);
+  for (let count = 0; count < limits.listLimitMax; count += 1) {
+    await insertMessage(api, id, { ...world, waMessageId: `wamid.list.${count}`, atMs: count });
+  }
+  const path = `/api/v1/conversations/${world.conversationId}/messages`;
+  assert.equal((await api.call("GET", path, { key })).json.data.length, limits.listLimitDefault);
+  assert.equal((await api.call("GET", `${path}?limit=${limits.listLimitMax}`, { key })).json.data.length, limits.listLimitMax);
+  assert.equal((await api.call("GET", `${path}?limit=${limits.listLimitMax + 1}`, { key })).status, 400);
+});
+
+test("Texts, tokens, secrets and lists in requests are taken to their limit and refused beyond it", async () => {
+  const connection = (accessToken: string): Promise<number> =>
+    status("POST", "/api/v1/connections", {
+      tenantId: tenant.id,
+      wabaId: "limits-waba",
+      phoneNumberId: "limits-number",
+      displayPhoneNumber: "1",
+      accessToken,
+    });
+  assert.equal(await connection("x".repeat(limits.apiTokenCharsMax)), 201);
+  assert.equal(await connection("x".repeat(limits.apiTokenCharsMax + 1)), 400);
+
+  const app = (appSecret: string, verifyToken: string): Promise<number> =>
+    status("POST", "/api/v1/apps", { tenantId: tenant.id, appId: "1", appSecret, verifyToken });
+  const secrets = (count: number): string => Array.from({ length: count }, () => "secret").join(",");
+  assert.equal(await app(secrets(limits.appSecretsMax), "x".repeat(limits.apiTextCharsMax)), 201);
+  assert.equal(await app(secrets(limits.appSecretsMax + 1), "x"), 400);
+  assert.equal(await app("secret", "x".repeat(limits.apiTextCharsMax + 1)), 400);
+
+  const types = (count: number): Promise<number> =>
+    status("PATCH", `/api/v1/tenants/${tenant.id}`, {
+      supportedTypes: Array.from({ length: count }, (_, index) => `t${"x".repeat(index)}`),
+    });
+  assert.equal(await types(limits.supportedTypesMax), 200);
+  assert.equal(await types(limits.supportedTypesMax + 1), 400);
+
+  const cursor = (length: number): Promise<{ json: { detail: string } }> =>
+    api.call("GET", `/api/v1/contacts?after=${"x".repeat(length)}`, asTenant);
+  const [longest, longer] = [await cursor(limits.cursorCharsMax), await cursor(limits.cursorCharsMax + 1)];
+  assert.notEqual(longest.json.detail, longer.json.detail);
+});
+
+test("A tenant has as many keys as it may have, and not one more", async () => {
+  const { id, key } = await api.tenant();
+  await api.platform.pool.query(
+    `insert into api_keys (tenant_id, id, name, secret_sha256, scopes)
+     select $1, gen_random_uuid(), 'k', sha256(gen_random_uuid()::text::bytea), '{read}' from generate_series(1, $2)`,
+    [id, limits.apiKeysPerTenantMax - 2],
+  );
+  const make = (): Promise<{ status: number }> =>
+    api.call("POST", "/api/v1/api-keys", { key, body: { name: "one more", scopes: ["read"] } });
+  assert.equal((await make()).status, 201);
+  assert.equal((await make()).status, 409);
+});
+
+test("Keys that were looked up are remembered for their time and up to their number, and the oldest is forgotten", async () => {
+  let nowMs = 0;
+  const cache = createKeyCache(api.platform, () => nowMs);
+  const first = await cache.find(tenant.key);
+  assert.ok(first !== null);
+  nowMs = limits.apiKeyCacheMs - 1;
+  assert.equal(await cache.find(tenant.key), first);
+  nowMs = limits.apiKeyCacheMs;
+  const second = await cache.find(tenant.key);
+  assert.ok(second !== null && second !== first);
+
+  const keys = Array.from(
+    { length: limits.apiKeyCacheMax },
+    () => `ksh_${randomBytes(16).toString("hex")}_${randomBytes(32).toString("base64url")}`,
+  );
+  await api.platform.pool.query(
+    `insert into api_keys (tenant_id, id, name, secret_sha256, scopes) select $1, gen_random_uuid(), 'k', sha256(key::bytea), '{read}' from unnest($2::text[]) key`,
+    [tenant.id, keys],
+  );
+  for (const key of keys.slice(1)) await cache.find(key);
+  assert.equal(await cache.find(tenant.key), second);
+  await cache.find(keys[0] ?? "");
+  assert.notEqual(await cache.find(tenant.key), second);
+});
+
+test("The secrets of tenants' apps are remembered for their time and up to their number, unknown apps too", async () => {
+  let nowMs = 0;
+  let opened = 0;
+  const body = { tenantId: tenant.id, appId: "77", appSecret: "s", verifyToken: "v" };
+  const made = await api.call("POST", "/api/v1/apps", { ...asAdmin, body });
+  const open = (): string => {
+    opened += 1;
+    return "secret";
+  };
+  const platform = { secrets: ["p"], verifyToken: "p" };
+  const apps = createAppSecrets({ platform, db: api.platform, open, nowMs: () => nowMs });
+  const look = async (): Promise<number> => {
+    await apps.secretsOf(made.json.appKey);
+    return opened;
+  };
+  const readings = await look();
+  nowMs = limits.appSecretsKeptMs - 1;
+  assert.equal(await look(), readings);
+  nowMs = limits.appSecretsKeptMs;
+  assert.equal(await look(), 2 * readings);
+  for (let stranger = 1; stranger < limits.appSecretsKeptMax; stranger += 1)
+    assert.equal(await apps.secretsOf(`stranger${stranger}`), null);
+  assert.equal(await look(), 2 * readings);
+  await apps.secretsOf("one stranger more");
+  assert.equal(await look(), 3 * readings);
+});
+
+test("A page of messages resolves references, and a timeline its entries, up to their number", async () => {
+  const { id, key } = await api.tenant();
+  const world = await seedWorld(api, id);
+  const [target] = world.waMessageIds;
+  // In a group each participant has a reaction of their own.
+  await api.ingest.pool.query("update whatsapp_conversations set contact_id = null, group_id = 'g' where tenant_id = $1", [id]);
+  await api.ingest.pool.query(
+    `insert into whatsapp_messages (tenant_id, id, connection_id, conversation_id, wa_message_id, direction, origin, type, role, content, status,
+       wa_timestamp, sender_phone, target_wa_message_id, created_at)
+     select $1, gen_random_uuid(), $2, $3, 'wamid.reaction.' || n, 'inbound', 'customer', 'reaction', 'reaction', '{"v":1,"kind":"reaction","emoji":"x"}', 'received',
+       now() + make_interval(secs => n), '9725' || n, $4, now() from generate_series(1, $5) n`,
+    [id, world.connectionId, world.conversationId, target, limits.messageReferencesMax + 1],
+  );
+  const message = await api.call("GET", `/api/v1/messages/${world.messageIds[0]}`, { key });
+  assert.equal(message.json.reactions.length, limits.messageReferencesMax);
+  const timeline = await api.call("GET", `/api/v1/messages/${world.messageIds[0]}/timeline`, { key });
+  assert.equal(timeline.json.data.length, limits.timelineEntriesMax);
+});
+
+test("One call replays as many parked updates as it may, and says where to go on", async () => {
+  const { id, key } = await api.tenant();
+  await api.ingest.pool.query(
+    `insert into parked_updates (id, delivery_id, update_index, kind, tenant_id, app_key, reason, detail, update_json, received_at, parked_at)
+     select gen_random_uuid(), gen_random_uuid(), 0, 'whatsapp-messages', $1, '', 'bad_update', 'x', '{}', '2020-01-01T12:00:00Z', now() from generate_series(1, $2)`,
+    [id, limits.replayMax + 1],
+  );
+  const range = { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z" };
+  const first = await api.call("POST", "/api/v1/parked/replay", { key, body: range });
+  assert.equal(first.json.replayed, limits.replayMax, first.text);
+  const rest = await api.call("POST", "/api/v1/parked/replay", { key, body: { ...range, after: first.json.next } });
+  assert.deepEqual(rest.json, { replayed: 1, next: null });
+});
+
+test("Readiness is asked of the database when the last answer is too old, and not before", async () => {
+  let nowMs = 0;
+  const db = api.open("kesher_ingest");
+  const readiness = createReadiness({ db, nowMs: () => nowMs });
+  assert.equal(await readiness.isReady(), true);
+  await db.pool.end();
+  nowMs = limits.readinessKeptMs - 1;
+  assert.equal(await readiness.isReady(), true);
+  nowMs = limits.readinessKeptMs;
+  assert.equal(await readiness.isReady(), false);
+});
+
+test("A caller that does not end its headers is cut off in time", async () => {
+  await halfHeaders;
+  const elapsedMs = performance.now() - began;
+  const latestMs = limits.httpHeadersMsMax + limits.httpConnectionsCheckMs + 2_000;
+  assert.ok(elapsedMs >= limits.httpHeadersMsMax && elapsedMs <= latestMs, `${Math.round(elapsedMs)} ms`);
+});
+
+async function status(method: string, path: string, body: unknown): Promise<number> {
+  return (await api.call(method, path, { ...asAdmin, body })).status;
+}
+
+/** Sends this and no more; resolves when the server hangs up. */
+async function closedAfter(text: string): Promise<void> {
+  const socket = connect(Number(new URL(api.url).port), "127.0.0.1");
+  socket.write(text);
+  socket.resume();
+  await once(socket, "close");
+}
+
+/** The webhook's handler on a server of its own, with a journal that answers when it is told to. */
+async function startIngress(t: { after(fn: () => void): void }, committed: Promise<void> = Promise.resolve()) {
+  const received: number[] = [];
+  const handle = createWebhookHandler({
+    secretsOf: () => ["secret"],
+    receive: async (_appKey, body) => {
+      received.push(body.length);
+      server.emit("stored");
+      await committed;
+      return { received: "stored", updates: 1 };
+    },
+    onAnswer: () => undefined,
+    isDraining: () => false,
+  });
+  const server = createServer((incoming, response) => handle(incoming, response, webhookAppKey(incoming.url ?? "") ?? ""));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(address !== null && typeof address !== "string");
+  const post = async (body: Buffer, signature = sign(body, "secret")): Promise<number> => {
+    const sent = request({ port: address.port, method: "POST", path: "/webhook/whatsapp", headers: { "x-hub-signature-256": signature } });
+    // What is refused early is answered before all of it was sent.
+    sent.on("error", () => undefined);
+    sent.end(body);
+    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode ?? 0;
+  };
+  return { server, received, post };
+}

@@ -1,0 +1,201 @@
+/** Limits of what is held in memory, driven to their edges without a database. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { setImmediate as turnOfLoop } from "node:timers/promises";
+import { backoffMs } from "../src/core/backoff.ts";
+import { createSessions } from "../src/http/session.ts";
+import { limits } from "../src/limits.ts";
+import { Loop } from "../src/queue/loop.ts";
+import { startSandbox, type Sandbox } from "../src/sandbox/sandbox.ts";
+import type { Sighting } from "../src/services/whatsapp/contacts.ts";
+import { makeLinkCache } from "../src/services/whatsapp/contact-link-cache.ts";
+import { PeopleCache } from "../src/services/whatsapp/people-cache.ts";
+import { decodeUpdate } from "../src/services/whatsapp/graph/decode.ts";
+import { createEvents } from "../src/telemetry/events.ts";
+import { createLog, errorFacts } from "../src/telemetry/log.ts";
+import { createMetrics } from "../src/telemetry/metrics.ts";
+import { DeliveryCache } from "../src/webhooks/delivery-cache.ts";
+import { locateBody } from "../src/webhooks/locate-body.ts";
+
+test("A body of the most updates is read, and one more makes it a single unreadable update", () => {
+  const bodyOf = (count: number): Buffer => {
+    const statuses = Array.from({ length: count }, (_, index) => ({ id: `w${index}` }));
+    return Buffer.from(JSON.stringify({ entry: [{ id: "1", changes: [{ field: "messages", value: { statuses } }] }] }));
+  };
+  assert.equal(locateBody(bodyOf(limits.updatesPerBodyMax)).length, limits.updatesPerBodyMax);
+  const [only, ...others] = locateBody(bodyOf(limits.updatesPerBodyMax + 1));
+  assert.ok(only !== undefined && others.length === 0);
+  assert.equal(decodeUpdate(only).kind, "bad");
+});
+
+test("A name of the most characters is kept whole, and a longer one is cut", () => {
+  const nameIn = (length: number): number => {
+    const value = {
+      contacts: [{ wa_id: "972501234567", profile: { name: "נ".repeat(length) } }],
+      messages: [{ id: "wamid.1", from: "972501234567", timestamp: "1770000000", type: "text", text: { body: "x" } }],
+    };
+    const [located] = locateBody(Buffer.from(JSON.stringify({ entry: [{ id: "1", changes: [{ field: "messages", value }] }] })));
+    assert.ok(located !== undefined);
+    const update = decodeUpdate(located);
+    assert.ok(update.kind === "message" && update.from !== null);
+    return update.from.profileName?.length ?? 0;
+  };
+  assert.equal(nameIn(limits.nameCharsMax), limits.nameCharsMax);
+  assert.equal(nameIn(limits.nameCharsMax + 1), limits.nameCharsMax);
+});
+
+test("The cache of deliveries takes bodies up to its bytes, leaves out what does not fit, and has room again when they are taken", () => {
+  const cache = new DeliveryCache(limits.deliveryCacheBytesMax);
+  const delivery = { appKey: "", receivedAtMs: 1, located: [] };
+  const lanes = ["whatsapp-messages"] as const;
+  cache.put("a", delivery, lanes, limits.deliveryCacheBytesMax - 1);
+  cache.put("b", delivery, lanes, 1);
+  cache.put("c", delivery, lanes, 1);
+  assert.equal(cache.bytes, limits.deliveryCacheBytesMax);
+  assert.equal(cache.take("c", "whatsapp-messages"), undefined);
+  assert.ok(cache.take("a", "whatsapp-messages") !== undefined);
+  assert.equal(cache.bytes, 1);
+  cache.put("c", delivery, lanes, 1);
+  assert.ok(cache.take("c", "whatsapp-messages") !== undefined);
+});
+
+test("The caches of people and links hold their most, and the least used is the first to go", () => {
+  const sighting = (ordinal: number): Sighting => ({
+    tenantId: "t",
+    scope: "s",
+    atMs: 1,
+    waMessageId: "w",
+    phone: `9725${ordinal}`,
+    userId: `IL.${ordinal}`,
+    parentUserId: null,
+    profileName: null,
+    username: null,
+    links: [],
+    identityVersion: 1,
+  });
+  const links = makeLinkCache();
+  for (let ordinal = 0; ordinal < limits.knownLinksMax; ordinal += 1) links.remember(sighting(ordinal));
+  assert.ok(links.isKnown(sighting(0)));
+  links.remember(sighting(limits.knownLinksMax));
+  assert.ok(links.isKnown(sighting(limits.knownLinksMax)) && !links.isKnown(sighting(1)));
+
+  const people = new PeopleCache();
+  const person = { ownContactId: "c", contactId: "c" };
+  for (let ordinal = 0; ordinal < limits.knownPeopleMax; ordinal += 1) people.remember(sighting(ordinal), person);
+  assert.ok(people.find(sighting(0)) !== null);
+  people.remember(sighting(limits.knownPeopleMax), person);
+  assert.ok(people.find(sighting(limits.knownPeopleMax)) !== null && people.find(sighting(1)) === null);
+});
+
+test("Sessions are bounded in number and in time: the oldest goes first, and a link works until its end", () => {
+  let nowMs = 0;
+  const sessions = createSessions({ nowMs: () => nowMs });
+  const session = { tenantId: "t", isPlatform: false };
+  const links = Array.from({ length: limits.sessionsMax + 1 }, () => sessions.issueSignIn(session));
+  assert.equal(sessions.signIn(links[0] ?? ""), null);
+  const cookie = sessions.signIn(links[1] ?? "");
+  assert.ok(cookie !== null);
+  nowMs = limits.sessionMsMax - 1;
+  assert.equal(sessions.find(cookie)?.tenantId, session.tenantId);
+  nowMs = limits.sessionMsMax;
+  assert.equal(sessions.find(cookie), null);
+  assert.equal(sessions.signIn(links[2] ?? ""), null);
+});
+
+test("A loop with nothing to do looks again when the poll is due, and after errors waits ever longer, up to the most", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let turns = 0;
+  let failing = false;
+  const waits: number[] = [];
+  const loop = new Loop({
+    runOnce: () => {
+      turns += 1;
+      return failing ? Promise.reject(new Error("away")) : Promise.resolve(false);
+    },
+    onError: (_error, _attempt, waitMs) => void waits.push(waitMs),
+    random: () => 1,
+  });
+  loop.start();
+  await turnOfLoop();
+  assert.equal(turns, 1);
+  t.mock.timers.tick(limits.pollMs - 1);
+  await turnOfLoop();
+  assert.equal(turns, 1);
+  failing = true;
+  t.mock.timers.tick(1);
+  await turnOfLoop();
+  assert.equal(turns, 2);
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    t.mock.timers.tick(waits.at(-1) ?? 0);
+    await turnOfLoop();
+  }
+  assert.equal(turns, 14);
+  assert.ok((waits[0] ?? 0) <= limits.retryMsMin && Math.max(...waits) <= limits.retryMsMax);
+  const wait = backoffMs({ firstMs: limits.retryMsMin, factor: 2, maxMs: limits.retryMsMax }, 99, 1);
+  assert.equal(waits.at(-1), wait);
+  const stopped = loop.stop();
+  t.mock.timers.runAll();
+  await stopped;
+});
+
+test("Stored webhooks are summed up when the interval is over, and not before", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const lines: string[] = [];
+  const events = createEvents(createLog("info", { write: (line) => void lines.push(line) }), createMetrics("test"));
+  events.webhookAnswered({ appKey: "", bytes: 1, updates: 1, outcome: "stored", ms: 1 });
+  t.mock.timers.tick(limits.logSummaryMs - 1);
+  assert.equal(lines.length, 0);
+  t.mock.timers.tick(1);
+  assert.equal(lines.length, 1);
+  t.mock.timers.tick(limits.logSummaryMs);
+  assert.equal(lines.length, 1);
+  events.stop();
+});
+
+test("The text of an error is cut in the log", () => {
+  const messageOf = (length: number): number => errorFacts(new Error("x".repeat(length))).message?.length ?? 0;
+  assert.equal(messageOf(limits.logMessageCharsMax), limits.logMessageCharsMax);
+  assert.equal(messageOf(limits.logMessageCharsMax + 1), limits.logMessageCharsMax);
+});
+
+const sandbox = await openSandbox();
+after(() => sandbox.stop());
+
+test("The sandbox takes as many scripted faults as it may, and no more", async () => {
+  const own = await openSandbox();
+  const faults = Array.from({ length: limits.sandboxFaultsMax }, () => ({ kind: "error", code: 1 }) as const);
+  own.failNext(...faults);
+  assert.throws(() => own.failNext({ kind: "error", code: 1 }), /Too many/);
+  await own.stop();
+});
+
+test("The sandbox reads bodies up to its bytes", async () => {
+  const text = (bytes: number): string => {
+    const body = { messaging_product: "whatsapp", to: "972501234567", type: "template", template: { name: "" } };
+    const rest = bytes - Buffer.byteLength(JSON.stringify(body));
+    return JSON.stringify({ ...body, template: { name: "x".repeat(rest) } });
+  };
+  assert.equal(await send(sandbox, text(limits.sandboxBodyBytesMax)), 200);
+  assert.equal(await send(sandbox, text(limits.sandboxBodyBytesMax + 1)), 400);
+});
+
+function openSandbox(options: Partial<Parameters<typeof startSandbox>[0]> = {}): Promise<Sandbox> {
+  return startSandbox({
+    appSecret: "s",
+    ingressUrl: "http://127.0.0.1:1/",
+    nowMs: Date.now,
+    log: () => undefined,
+    statusDelaysMs: null,
+    ...options,
+  });
+}
+
+async function send({ graphUrl, phoneNumberId, accessToken }: Sandbox, body: string): Promise<number> {
+  const answer = await fetch(`${graphUrl}/v26.0/${phoneNumberId}/messages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+    body,
+  });
+  await answer.body?.cancel();
+  return answer.status;
+}
