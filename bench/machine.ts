@@ -39,7 +39,7 @@ export function describeMachine(): string {
 }
 
 export function describeCommit(): string {
-  const git = (...words: string[]): string => execFileSync("git", words, { encoding: "utf8" }).trim();
+  const git = (...words: string[]): string => execFileSync("git", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {
     const isClean = git("status", "--porcelain", "--", "src", "db", "bench") === "";
     return `${git("rev-parse", "--short", "HEAD")}${isClean ? "" : " with changes"}`;

@@ -12,7 +12,7 @@ import type { Workbench } from "./workbench.ts";
 import { until } from "./workbench.ts";
 import { appSecret, displayPhoneNumber, phoneNumberId, tenantCount, wabaId } from "./world.ts";
 
-export const adminKey = "bench-admin-key-that-is-long-enough-0123456789";
+const adminKey = "bench-admin-key-that-is-long-enough-0123456789";
 const readyMsMax = 90_000;
 const stopMsMax = 20_000;
 const encryptionKey = `k1:${Buffer.alloc(32, 7).toString("base64")}`;

@@ -141,7 +141,7 @@ function prepare(peers: readonly Peer[], said: readonly string[], number: number
   const states = outgoing.flatMap(({ peer, wamid }) =>
     ["sent", "delivered", "read"].map((status, later) => ({ peer, wamid, status, atMs: nowMs - 3_000 + later * 1_000 })),
   );
-  const people = [...new Map(inbound.map((said) => [said.peer.contact, said])).values()];
+  const people = [...new Map(inbound.map((one) => [one.peer.contact, one])).values()];
   const events = [
     ...inbound.map(({ peer, id, wamid }) => ({
       peer,

@@ -28,6 +28,8 @@ export function timesOf(bench: Workbench): Times {
   return bench.isQuick ? { warmMs: 3_000, measureMs: 10_000 } : { warmMs: 10_000, measureMs: 60_000 };
 }
 
+const attemptsMax = 5;
+
 let deckNumber = 0;
 
 /** `prepare` is told which outbound messages the deck speaks about, before it is used. */
@@ -105,12 +107,12 @@ export async function sustain(
   let least = 0;
   let greatest = unthrottled.ackedPerSecond;
   let rate = Math.min(unthrottled.appliedPerSecond, greatest * 0.95);
-  for (let round = 0; round < 4; round += 1) {
+  for (let round = 0; round < attemptsMax; round += 1) {
     const measured = await attempt(rate, short);
     if (holds(measured, rate)) least = rate;
     else greatest = rate;
     if (least > 0 && greatest / least < 1.08) break;
-    rate = least === 0 ? greatest * 0.75 : (least + greatest) / 2;
+    rate = least === 0 ? greatest * 0.75 : Math.min((least + greatest) / 2, least * 1.6);
   }
   rate = least === 0 ? rate : least;
   for (let round = 0; ; round += 1) {

@@ -88,11 +88,11 @@ export function startChild<Out>(
     send: (message) => void child.send(message),
     stop,
     async next(timeoutMs) {
-      const until = performance.now() + timeoutMs;
+      const end = performance.now() + timeoutMs;
       for (;;) {
         const message = inbox.shift();
         if (message !== undefined) return message;
-        const left = until - performance.now();
+        const left = end - performance.now();
         if (hasEnded || left <= 0) throw new Error(`${file.pathname} ${hasEnded ? "ended" : "said nothing"}`);
         const woken = new Promise<void>((resolve) => (notify = resolve));
         await Promise.race([woken, pause(left, undefined, { ref: false })]);

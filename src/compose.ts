@@ -87,7 +87,7 @@ export async function startProgram(config: Config, console: Console, signal: Abo
     const readiness = createReadiness({ db: databases.ingest, nowMs });
     const apps = createAppSecrets({ platform: platformSecrets(config, demo), db: databases.platform, open, nowMs });
     const webhook = createWebhookHandler({
-      secretsOf: apps.secretsOf,
+      secretsOf: (appKey) => apps.secretsOf(appKey),
       receive: (appKey, body) => receiver.receive(appKey, body),
       onAnswer: ({ outcome, appKey, bytes, updates, startedAt }) =>
         events.webhookAnswered({ appKey, bytes, updates, outcome, ms: performance.now() - startedAt }),

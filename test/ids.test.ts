@@ -52,3 +52,9 @@ test("What is no uuid in PostgreSQL's own form is not taken for one", () => {
     assert.ok(!isUuid(text) || text === id, JSON.stringify(text));
   }
 });
+
+test("Ids made one after the other are in that order, also within a millisecond and when the clock steps back a little", () => {
+  const ids = [...Array.from({ length: 10_000 }, () => newId(1_795_000_000_000)), newId(1_794_999_999_990), newId(1_795_000_000_001)];
+  assert.deepEqual(ids, ids.toSorted());
+  assert.equal(new Set(ids).size, ids.length);
+});

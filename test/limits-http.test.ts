@@ -2,13 +2,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, request, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { after, test } from "node:test";
-import { sign } from "../src/core/signature.ts";
 import { createKeyCache } from "../src/http/key-cache.ts";
+import { registerPage } from "../src/http/page.ts";
 import { createReadiness } from "../src/http/readiness.ts";
-import { createWebhookHandler, webhookAppKey } from "../src/http/webhook.ts";
 import { limits } from "../src/limits.ts";
 import { createAppSecrets } from "../src/webhooks/app-secrets.ts";
 import { adminKey, insertMessage, seedWorld, startApi } from "./support/api.ts";
@@ -20,29 +18,6 @@ const asAdmin = { key: adminKey };
 const began = performance.now();
 // Under way while the other tests run, since its end is 15 s off.
 const halfHeaders = closedAfter("GET /livez HTTP/1.1\r\nHost: x\r\n");
-
-test("A webhook body of exactly the limit is stored, and one byte more is 413, whatever its signature", async (t) => {
-  const ingress = await startIngress(t);
-  const body = Buffer.alloc(limits.webhookBodyBytesMax, "x");
-  assert.equal(await ingress.post(body), 200);
-  const larger = Buffer.alloc(limits.webhookBodyBytesMax + 1, "x");
-  assert.equal(await ingress.post(larger), 413);
-  assert.equal(await ingress.post(larger, "sha256=00"), 413);
-  assert.deepEqual(ingress.received, [limits.webhookBodyBytesMax]);
-});
-
-test("Bodies that wait for their COMMIT are bounded in bytes: above it 503, and room again when they are answered", async (t) => {
-  const committed = Promise.withResolvers<void>();
-  const ingress = await startIngress(t, committed.promise);
-  const body = Buffer.alloc(limits.webhookBodyBytesMax, "x");
-  const fitting = Math.floor(limits.webhookInFlightBytesMax / body.length);
-  const waiting = Array.from({ length: fitting }, () => ingress.post(body));
-  while (ingress.received.length < fitting) await once(ingress.server, "stored");
-  assert.equal(await ingress.post(body), 503);
-  committed.resolve();
-  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([200]));
-  assert.equal(await ingress.post(body), 200);
-});
 
 test("Lists give their default without a limit, and as many as the most", async () => {
   const { id, key } = await api.tenant();
@@ -198,6 +173,17 @@ test("Readiness is asked of the database when the last answer is too old, and no
   assert.equal(await readiness.isReady(), false);
 });
 
+test("The form behind which a customer writes takes its bytes and no more", async (t) => {
+  const sandbox = { types: ["text"], sendCustomerMessage: () => Promise.resolve({ waMessageId: "wamid.1", status: 200 }) };
+  const { call } = await startApi(t, { registerPage: (fastify) => registerPage(fastify, { isSignedIn: () => true, sandbox }) });
+  const message = JSON.stringify({ type: "text", from: "972501234567", name: "Dana" });
+  const headers = { "sec-fetch-site": "same-origin" };
+  const send = async (bytes: number): Promise<number> =>
+    (await call("POST", "/sandbox/messages", { headers, body: message.padEnd(bytes) })).status;
+  assert.equal(await send(limits.sandboxFormBytesMax), 201);
+  assert.equal(await send(limits.sandboxFormBytesMax + 1), 413);
+});
+
 test("A caller that does not end its headers is cut off in time", async () => {
   await halfHeaders;
   const elapsedMs = performance.now() - began;
@@ -215,38 +201,4 @@ async function closedAfter(text: string): Promise<void> {
   socket.write(text);
   socket.resume();
   await once(socket, "close");
-}
-
-/** The webhook's handler on a server of its own, with a journal that answers when it is told to. */
-async function startIngress(t: { after(fn: () => void): void }, committed: Promise<void> = Promise.resolve()) {
-  const received: number[] = [];
-  const handle = createWebhookHandler({
-    secretsOf: () => ["secret"],
-    receive: async (_appKey, body) => {
-      received.push(body.length);
-      server.emit("stored");
-      await committed;
-      return { received: "stored", updates: 1 };
-    },
-    onAnswer: () => undefined,
-    isDraining: () => false,
-  });
-  const server = createServer((incoming, response) => handle(incoming, response, webhookAppKey(incoming.url ?? "") ?? ""));
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address !== "string");
-  const post = async (body: Buffer, signature = sign(body, "secret")): Promise<number> => {
-    const sent = request({ port: address.port, method: "POST", path: "/webhook/whatsapp", headers: { "x-hub-signature-256": signature } });
-    // What is refused early is answered before all of it was sent.
-    sent.on("error", () => undefined);
-    sent.end(body);
-    const [answer] = (await once(sent, "response")) as [IncomingMessage];
-    answer.resume();
-    return answer.statusCode ?? 0;
-  };
-  return { server, received, post };
 }

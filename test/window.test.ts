@@ -27,7 +27,7 @@ async function conversationsOf(mine: Connected): Promise<Conversation[]> {
   );
   const found = await transaction(rig.ingest, async (tx) => {
     const conversations: (Conversation | null)[] = [];
-    // oxlint-disable-next-line no-await-in-loop -- one session
+    // One session.
     for (const { id } of rows) conversations.push(await getConversationById(mine.scope, tx, id));
     return conversations;
   });

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { AnyJson, Id, Nullable, OneOf, Text, Time } from "./json.ts";
 
-export const messageStatuses = [
+const messageStatuses = [
   "received",
   "pending",
   "unknown",

@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import { limits } from "../limits.ts";
 import { Id, Nullable, OneOf, Text, Time } from "./json.ts";
 
-export const Locale = Type.String({ pattern: "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$", examples: ["he"] });
+const Locale = Type.String({ pattern: "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$", examples: ["he"] });
 const TimeZone = Text({ maxLength: 64, description: "IANA name, e.g. Asia/Jerusalem" });
 const SupportedTypes = Type.Array(Type.String({ pattern: "^[a-z_]{1,64}$" }), {
   maxItems: limits.supportedTypesMax,

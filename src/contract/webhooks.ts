@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import { limits } from "../limits.ts";
 import { AnyJson, Id, Nullable, OneOf, Time } from "./json.ts";
 
-export const parkedReasons = ["unreadable", "unrouted", "number_mismatch", "bad_update", "rejected_by_database", "crashed_worker"] as const;
+const parkedReasons = ["unreadable", "unrouted", "number_mismatch", "bad_update", "rejected_by_database", "crashed_worker"] as const;
 
 export const ParkedUpdate = Type.Object({
   id: Id,

@@ -23,13 +23,6 @@ export function uuidV7Floor(atMs: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
 }
 
-/** The time inside an id, in milliseconds; null when it is not a version 7 id. */
-export function uuidV7Time(id: string): number | null {
-  return /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(id)
-    ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
-    : null;
-}
-
 /** Shape of any uuid, in the lower-case form that PostgreSQL prints. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

@@ -2,7 +2,6 @@
 import { compareText } from "./profile.ts";
 
 export const statuses = ["pending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"] as const;
-export type Status = (typeof statuses)[number] | "received" | "cancelled";
 
 /** The words of Meta that move a tick; other words are kept as facts and move nothing. */
 export const reportedStatuses = ["sent", "failed", "delivered", "read", "played"] as const;

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { appendFile, chmod, chown, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { Client } from "pg";
+import type { Client } from "pg";
 import { EmbeddedRefusal } from "./embedded-account.ts";
 import { type Place, handOver } from "./embedded-place.ts";
 import { readPidFile, shutdown } from "./embedded-postmaster.ts";
@@ -88,7 +88,7 @@ export async function assertUsable(place: Place): Promise<void> {
   if ((mode & 0o027) !== 0) await chmod(place.cluster, 0o700);
 }
 
-export async function handOverTree(directory: string, uid: number, gid: number): Promise<void> {
+async function handOverTree(directory: string, uid: number, gid: number): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) await handOverTree(path, uid, gid);

@@ -10,7 +10,7 @@ const migrationLock = 7_319_204_418;
 
 export type Migration = { name: string; sql: string; sha256: string };
 
-export async function readMigrations(): Promise<Migration[]> {
+async function readMigrations(): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".sql")).toSorted();
   return Promise.all(
     names.map(async (name) => {

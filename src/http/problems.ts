@@ -14,11 +14,11 @@ export function registerProblems(fastify: FastifyInstance): void {
   });
 }
 
-export function sendProblem(reply: FastifyReply, rejection: Rejection): FastifyReply {
+function sendProblem(reply: FastifyReply, rejection: Rejection): FastifyReply {
   return reply.code(rejection.status).type("application/problem+json").serializer(JSON.stringify).send(problemOf(rejection));
 }
 
-export function problemOf(rejection: Rejection): Problem {
+function problemOf(rejection: Rejection): Problem {
   const { status, detail, code } = rejection;
   return { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, code };
 }

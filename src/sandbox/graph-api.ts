@@ -112,8 +112,8 @@ function parse(bytes: Buffer): { readonly [key: string]: unknown } | null {
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    const part: Buffer = Buffer.from(chunk);
+  const parts: AsyncIterable<Buffer> = request;
+  for await (const part of parts) {
     bytes += part.length;
     // What is beyond is read and dropped; the body is then not valid.
     if (bytes <= limits.sandboxBodyBytesMax) chunks.push(part);

@@ -109,7 +109,7 @@ export async function readParked(tx: Tx, id: string): Promise<CachedDelivery | u
 
 function locatedText(update: NewParked): string | null {
   if (update.reason === "unreadable") return null;
-  const { element, contacts, ...place } = update.located;
+  const { element: _element, contacts, ...place } = update.located;
   // The element's own text is already bounded in depth; contacts go through the same door.
   return `{"element":${updateText(update.located)},"contacts":${updateText({ ...update.located, element: contacts })},${JSON.stringify(place).slice(1)}`;
 }

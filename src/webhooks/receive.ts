@@ -95,8 +95,6 @@ export class Receiver {
         if (hasWarned()) throw new Error("COMMIT came with a warning: it may not have reached the standby");
         await failpoint("receive.after_commit");
         return "stored";
-      } catch (error) {
-        throw error;
       } finally {
         client.release(broken);
       }

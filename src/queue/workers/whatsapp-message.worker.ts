@@ -315,7 +315,7 @@ async function recount(tx: Tx, jobs: readonly Job[], stored: readonly StoredMess
     touched.set(row.tenantId, ofTenant.add(found.conversationId));
   }
   for (const [tenantId, conversationIds] of [...touched].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    // oxlint-disable-next-line no-await-in-loop -- in the order of tenants, as all locks are
+    // In the order of tenants, as all locks are.
     await rebuildConversations(tx, tenantId, [...conversationIds]);
   }
 }

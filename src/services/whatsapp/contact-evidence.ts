@@ -206,7 +206,7 @@ export async function loadWhole(tx: Tx, addresses: readonly TenantAddress[], con
   };
   for (const { tenantId, ...address } of addresses) wantAddress(tenantId, address);
   for (const { tenantId, contactId } of contacts) wantContact(tenantId, contactId);
-  /* oxlint-disable no-await-in-loop -- each round asks for what the one before has found */
+  // Each round asks for what the one before has found.
   for (let round = 0; nextAddresses.length + nextContacts.length > 0; round++) {
     if (round >= limits.identityRoundsMax || asked.contacts.size > limits.identityContactsMax) {
       throw new Error("Too many contacts hang together");
@@ -237,7 +237,6 @@ export async function loadWhole(tx: Tx, addresses: readonly TenantAddress[], con
       }
     }
   }
-  /* oxlint-enable no-await-in-loop */
   return known;
 }
 

@@ -25,9 +25,7 @@ export type TenantAddress = AddressKey & { tenantId: string };
 export async function lockTenants(tx: Tx, tenantIds: readonly string[], isAlone: (tenantId: string) => boolean): Promise<void> {
   // One at a time where modes differ: the order counts for both modes together.
   for (const tenantId of [...tenantIds].toSorted()) {
-    // oxlint-disable-next-line no-await-in-loop
     await tx.query(isAlone(tenantId) ? takeTenants : shareTenants, [texts([`contacts ${tenantId}`])]);
-    // oxlint-disable-next-line no-await-in-loop
     if (isAlone(tenantId)) await tx.query(outdate, [tenantId]);
   }
 }

@@ -22,7 +22,7 @@ export type Settled = { canonicals: Map<string, string>; changed: Set<string> };
 /** Brings contacts, conversations and messages in line with the evidence, and stores what was added to it. */
 export async function settlePeople(tx: Tx, known: Known, nowMs: number): Promise<Map<string, Settled>> {
   const plans = new Map<string, Plan>();
-  // oxlint-disable-next-line no-await-in-loop -- one session; only the rare tenant asks anything
+  // One session; only the rare tenant asks anything.
   for (const [tenantId, loaded] of known) plans.set(tenantId, await makePlan(tx, tenantId, loaded, nowMs));
   await writeContactStates(
     tx,
@@ -31,12 +31,11 @@ export async function settlePeople(tx: Tx, known: Known, nowMs: number): Promise
   await writeEvidence(tx, known, nowMs);
   for (const [tenantId, { moved, moves }] of plans) {
     if (moved.size === 0 && moves.length === 0) continue;
-    /* oxlint-disable no-await-in-loop -- one session */
+    // One session.
     await carryPreferences(tx, tenantId, [...moved.values()]);
     const relinked = moved.size === 0 ? [] : await relinkConversations(tx, tenantId, moved, nowMs);
     const rehomed = await rehomeMessages(tx, tenantId, moves, nowMs);
     await rebuildConversations(tx, tenantId, [...relinked, ...rehomed]);
-    /* oxlint-enable no-await-in-loop */
   }
   return plans;
 }

@@ -263,7 +263,6 @@ export async function foldConversations(tx: Tx, facts: readonly ConversationFact
   );
   const followed: FoldedConversation[] = [];
   // One by one: two of them may have been merged into the same.
-  // oxlint-disable-next-line no-await-in-loop
   for (const fact of moved) followed.push(...(await foldCanonical(tx, [fact])));
   return [...folded, ...followed];
 }

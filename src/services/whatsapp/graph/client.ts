@@ -108,7 +108,8 @@ function graphError(httpStatus: number, code: number, wire: Wire): GraphError {
 async function readJson(response: Response): Promise<Wire | null> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> = response.body ?? [];
+  for await (const chunk of body) {
     bytes += chunk.byteLength;
     if (bytes > limits.graphResponseBytesMax) throw new AnswerTooLong();
     chunks.push(chunk);

@@ -1,0 +1,197 @@
+/** Every limit has the test that drives it to its edge. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { limits } from "../src/limits.ts";
+
+type Limit = keyof typeof limits;
+
+/** Per file of tests: what each test, known by words of its name, drives to the edge. */
+const edges: Readonly<Record<string, Readonly<Record<string, readonly Limit[]>>>> = {
+  "limits-http": {
+    "Lists give their default": ["listLimitDefault", "listLimitMax"],
+    "Texts, tokens, secrets and lists": ["apiTextCharsMax", "apiTokenCharsMax", "appSecretsMax", "supportedTypesMax", "cursorCharsMax"],
+    "A tenant has as many keys": ["apiKeysPerTenantMax"],
+    "Keys that were looked up are remembered": ["apiKeyCacheMax", "apiKeyCacheMs"],
+    "The secrets of tenants' apps are remembered": ["appSecretsKeptMs", "appSecretsKeptMax"],
+    "A page of messages resolves references": ["messageReferencesMax", "timelineEntriesMax"],
+    "One call replays as many parked updates": ["replayMax"],
+    "Readiness is asked of the database": ["readinessKeptMs"],
+    "The form behind which a customer writes": ["sandboxFormBytesMax"],
+    "A caller that does not end its headers": ["httpHeadersMsMax", "httpConnectionsCheckMs"],
+  },
+  "limits-database": {
+    "A group is committed with at most": ["groupDeliveriesMax", "groupBytesMax"],
+    "A row of the queue holds at most": ["pendingRowUpdatesMax"],
+    "A claim takes at most its rows": ["claimRowsMax", "claimAccountsMax", "claimUpdatesMax"],
+    "One turn sends at most": ["dispatchesMax", "dispatchAbandonedAfterMs"],
+    "Partitions are made as far ahead": [
+      "journalKeptDays",
+      "statusFactsKeptDays",
+      "activityKeptDays",
+      "partitionsAheadDays",
+      "partitionsAheadMonths",
+    ],
+    "Every session has the time limits": ["statementMsMax", "lockWaitMsMax", "idleInTransactionMsMax"],
+    "Each pool opens its number of sessions": [
+      "appConnectionsMax",
+      "workerConnectionsMax",
+      "platformConnectionsMax",
+      "embeddedConnectionsMax",
+    ],
+    "A second program on the same database": ["lockAttemptsMax", "lockRetryMs"],
+    "A table is analysed": ["statisticsBytesMin", "statisticsGrowthFactor"],
+    "A link that is dead is given up": ["connectMsMax", "deadLinkMarginMs", "commitMsMax"],
+  },
+  "limits-memory": {
+    "A body of the most updates": ["updatesPerBodyMax"],
+    "A name of the most characters": ["nameCharsMax"],
+    "The cache of deliveries takes bodies": ["deliveryCacheBytesMax"],
+    "The caches of people and links": ["knownLinksMax", "knownPeopleMax"],
+    "Sessions are bounded in number and in time": ["sessionsMax", "sessionMsMax"],
+    "A loop with nothing to do": ["pollMs", "retryMsMin", "retryMsMax"],
+    "Stored webhooks are summed up": ["logSummaryMs"],
+    "The text of an error is cut": ["logMessageCharsMax"],
+    "The sandbox takes as many scripted faults": ["sandboxFaultsMax"],
+    "The sandbox reads bodies": ["sandboxBodyBytesMax"],
+  },
+  webhook: {
+    "a body of 5 MB is taken": ["webhookBodyBytesMax"],
+    "bodies in memory have a common limit": ["webhookInFlightBytesMax"],
+  },
+  decode: {
+    "nesting of 200,000 levels anywhere": ["jsonDepthMax"],
+    "ids, phones, user ids, names and words are taken to their limit": ["waIdCharsMax", "wordCharsMax", "userIdCharsMax", "phoneDigitsMax"],
+    "a preview is the first 2 kB": ["parkedPreviewBytesMax"],
+  },
+  "api-operations": { "bad bodies, types, sizes and texts are problems": ["apiBodyBytesMax"] },
+  "api-reading": { "a preview is one bounded line": ["previewCharsMax"] },
+  activity: {
+    "readers from any cursor get every event once": ["activityPageMax"],
+    "a reader whose buffer overflows": ["activityBufferMax"],
+    "a stream ends soon after its key is revoked": ["streamAuthorizeMs"],
+    "streams are bounded per tenant": ["streamsPerTenantMax"],
+    "a stop ends streams with a hint": ["httpCloseMsMax", "streamRetryMs"],
+  },
+  telemetry: { "Refused webhooks are logged up to the limit": ["logRefusalsPerSummaryMax"] },
+  "graph-client": { "A reset, a cut answer and an endless one": ["graphResponseBytesMax"] },
+  batch: {
+    "a lock that is not given up in time": ["suspiciousAfterMs"],
+    "work from before the start is counted": ["attemptsAloneFrom"],
+    "an update at which the process ended three times": ["attemptsMax"],
+    "of a thousand updates of many tenants": ["bisectRoundsMax"],
+  },
+  embedded: {
+    "A data folder with a path too long": ["socketPathBytesMax"],
+    "A frozen server is stopped": ["embeddedStopFastMsMax", "embeddedStopImmediateMsMax", "embeddedStopKillMsMax"],
+  },
+};
+
+/** Honest: nothing drives these to their edge. Why not is said; the list shall only become shorter. */
+const untested: readonly { why: string; keys: readonly Limit[] }[] = [
+  {
+    why: "how often something is looked at: no edge but that it is looked at again",
+    keys: [
+      "activityPollMs",
+      "backlogSampleMs",
+      "embeddedWatchPollMs",
+      "embeddedLockPollMs",
+      "embeddedStatusPollMs",
+      "httpCloseSweepMs",
+      "statisticsPollMs",
+      "upkeepMs",
+    ],
+  },
+  {
+    why: "an edge that lies tens of seconds off by a clock that is not ours to set",
+    keys: [
+      "httpRequestMsMax",
+      "httpKeepAliveMs",
+      "idleConnectionMsMax",
+      "keepAliveDelayMs",
+      "streamDrainMsMax",
+      "streamHeartbeatMs",
+      "graphTimeoutMs",
+      "embeddedAdoptMsMax",
+      "embeddedSharedMemoryMsMax",
+      "embeddedRecoveryMsMax",
+      "embeddedRestartBackoffMsMax",
+      "embeddedRestartsPerMinuteMax",
+      "sandboxPostMsMax",
+      "sandboxPostAttemptsMax",
+      "drainGraceMs",
+      "stopMsMax",
+    ],
+  },
+  {
+    why: "an edge that takes more rows, connections or memory than a test should",
+    keys: [
+      "streamsMax",
+      "embeddedSharedBuffersBytesMin",
+      "embeddedSharedBuffersBytesMax",
+      "statisticsBytesMax",
+      "identityContactsMax",
+      "identityRoundsMax",
+      "rehomedMessagesMax",
+      "knownConversationsMax",
+      "sandboxLedgerMax",
+      "sandboxCustomersMax",
+      "sandboxPendingStatusesMax",
+    ],
+  },
+  { why: "used in every copy, and without a visible edge", keys: ["backupChunkBytes", "backupCopiesMax", "intakeSlots"] },
+  { why: "an older PostgreSQL would be needed", keys: ["postgresVersionMin"] },
+];
+
+const all = Object.keys(limits);
+const driven = Object.values(edges).flatMap((tests) => Object.values(tests).flat());
+const open = untested.flatMap(({ keys }) => keys);
+
+test("Every limit is driven to its edge by a test, or is told to be untested, and none is both", () => {
+  const known = [...driven, ...open];
+  assert.deepEqual(
+    all.filter((key) => !known.some((each) => each === key)),
+    [],
+    "limits without a test",
+  );
+  assert.deepEqual(
+    known.filter((key, index) => known.indexOf(key) !== index),
+    [],
+    "limits that are listed twice",
+  );
+  assert.deepEqual(
+    known.filter((key) => !all.includes(key)),
+    [],
+    "limits that are gone",
+  );
+});
+
+test("The tests that drive them are there, and speak of the limits they drive", async () => {
+  const faults: string[] = [];
+  for (const [file, tests] of Object.entries(edges)) {
+    const text = await readFile(new URL(`${file}.test.ts`, import.meta.url), "utf8");
+    for (const [name, keys] of Object.entries(tests)) {
+      const start = text.search(new RegExp(`test\\(\\s*["\`]${RegExp.escape(name)}`));
+      if (start < 0) faults.push(`${file}: no test is called "${name}…"`);
+      for (const key of keys) if (!text.includes(key) && !spokenFor.has(key)) faults.push(`${file}: nothing is said about ${key}`);
+    }
+  }
+  assert.deepEqual(faults, []);
+});
+
+/** Driven by behaviour that the test sees from outside, without naming the number. */
+const spokenFor: ReadonlySet<string> = new Set([
+  "attemptsAloneFrom",
+  "bisectRoundsMax",
+  "embeddedStopFastMsMax",
+  "embeddedStopImmediateMsMax",
+  "embeddedStopKillMsMax",
+  "socketPathBytesMax",
+]);
+
+test("Every limit is a whole number above zero, and its name ends in its unit or bound", () => {
+  for (const [key, value] of Object.entries(limits)) {
+    assert.ok(Number.isSafeInteger(value) && value > 0, key);
+    assert.match(key, /(Max|Min|Ms|Bytes|Days|Months|Default|Factor|Slots|From)$/, key);
+  }
+});
