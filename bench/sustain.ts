@@ -136,7 +136,7 @@ function tell(m: Measurement): string {
   const statements = m.perUpdate.statements === null ? "" : `, ${m.perUpdate.statements.toFixed(2)} statements/update`;
   return (
     `acked ${whole(m.ackedPerSecond)}/s, applied ${whole(m.appliedPerSecond)}/s, backlog ≤ ${whole(m.backlogMsMax)} ms, ack p50 ${ms(m.load.ack.p50)} p99 ${ms(m.load.ack.p99)} ms, ` +
-    `CPU node ${m.cpu.node.toFixed(2)} postgres ${m.cpu.postgres.toFixed(2)} load ${m.cpu.load.toFixed(2)} others ${m.cpu.others.toFixed(2)}, ${whole(m.perUpdate.walBytes)} WAL bytes/update${statements}, ` +
+    `CPU node ${m.cpu.node.toFixed(2)} postgres ${m.cpu.postgres.toFixed(2)} load ${m.cpu.load.toFixed(2)} others ${m.cpu.others.toFixed(2)}, CPU ms/1000 node ${whole(m.perUpdate.cpuMsNode * 1_000)} postgres ${whole(m.perUpdate.cpuMsPostgres * 1_000)}, ${whole(m.perUpdate.walBytes)} WAL bytes/update${statements}, ` +
     `${whole(m.commitsPerSecond)} commits/s, ${whole(m.residentMbMax)} MB${m.load.failed > 0 ? `, ${m.load.failed} not 200` : ""}${m.load.ranOut ? ", ran out of bodies" : ""}`
   );
 }

@@ -15,8 +15,7 @@ import { createGraphClient, type GraphClient } from "../src/services/whatsapp/gr
 import { bodyOf, echo, message, type Element } from "./support/bodies.ts";
 import { randomDigits, startRig, testToken } from "./support/worker.ts";
 
-const text =
-  "שלום! קיבלנו את ההודעה שלך, אך אנו תומכים כרגע רק בהודעות טקסט ותמונות.\n" + "אנא שלח/י הודעת טקסט או תמונה ונשמח לעזור.";
+const text = "שלום! קיבלנו את ההודעה שלך, אך אנו תומכים כרגע רק בהודעות טקסט ותמונות.\n" + "אנא שלח/י הודעת טקסט או תמונה ונשמח לעזור.";
 const appSecret = "the-secret";
 const hourMs = 3_600_000;
 
@@ -108,14 +107,16 @@ const audio = { type: "audio", audio: { id: "1", mime_type: "audio/ogg", voice: 
 for (const type of ["audio", "video", "document", "sticker", "location", "contacts", "order", "unsupported", "hologram"]) {
   test(`a message of type ${type} is answered once, with the very words`, async () => {
     const phone = await customerSends(type);
-    assert.deepEqual((await reply()).outcomes, ["accepted"]);
+    assert.deepEqual(await reply(), { outcomes: ["accepted"], errors: [], taken: 1 });
     assert.equal((await reply()).taken, 0);
     const [row, ...others] = await repliesTo(phone);
     const [sent, ...more] = sentTo(phone);
     assert.ok(row !== undefined && sent !== undefined && others.length === 0 && more.length === 0);
     assert.deepEqual([row.status, row.waMessageId, row.body], ["accepted", sent.waMessageId, text]);
     assert.deepEqual([sent.body["text"], sent.callback], [{ body: text, preview_url: false }, row.id]);
-    const [counts] = await rig.sql(`select inbound_count, outbound_count, unread_count from whatsapp_conversations where id = $1`, [row.conversationId]);
+    const [counts] = await rig.sql(`select inbound_count, outbound_count, unread_count from whatsapp_conversations where id = $1`, [
+      row.conversationId,
+    ]);
     assert.deepEqual(counts, { inbound_count: 1, outbound_count: 1, unread_count: 1 });
     const events = await rig.sql<{ type: string }>(`select type from activity_events where message_id = $1 order by seq`, [row.id]);
     assert.deepEqual(
@@ -184,7 +185,8 @@ test("the same webhook again asks for no second reply", async () => {
 test("nobody is answered in a group, on standby, outside the window, or for what the business itself sent", async () => {
   const phone = randomDigits();
   const at = Date.now();
-  const from = (id: string, atMs = at, more = {}): Element => message(mine, { phone: `${phone}${id}` }, `wamid.${phone}${id}`, atMs, { ...audio, ...more });
+  const from = (id: string, atMs = at, more = {}): Element =>
+    message(mine, { phone: `${phone}${id}` }, `wamid.${phone}${id}`, atMs, { ...audio, ...more });
   await take(
     from("1", at, { group_id: "120363@g.us" }),
     { ...from("2"), standby: true },
@@ -200,7 +202,10 @@ test("nobody is answered in a group, on standby, outside the window, or for what
 
 test("one of our own numbers is never answered: two such programs would never stop", async () => {
   const other = await rig.connect(tenantId, { wabaId: mine.wabaId, displayPhoneNumber: "+972 50-765-4321" });
-  await take(message(mine, { phone: "972507654321" }, "wamid.own1", Date.now(), audio), message(other, { phone: mine.displayPhoneNumber }, "wamid.own2", Date.now(), audio));
+  await take(
+    message(mine, { phone: "972507654321" }, "wamid.own1", Date.now(), audio),
+    message(other, { phone: mine.displayPhoneNumber }, "wamid.own2", Date.now(), audio),
+  );
   assert.equal((await reply()).taken, 0);
 });
 
@@ -227,7 +232,9 @@ test("a tenant that has switched it off, or can handle the type, answers nobody;
       [text],
     );
     await change({ locale: "he-IL", autoReplyInterval: 60 });
-    await rig.sql(`update whatsapp_conversations set auto_replied_at = auto_replied_at - interval '61 seconds' where reply_phone = $1`, [phone]);
+    await rig.sql(`update whatsapp_conversations set auto_replied_at = auto_replied_at - interval '61 seconds' where reply_phone = $1`, [
+      phone,
+    ]);
     await sandbox.sendCustomerMessage({ from: phone, name: "דנה", type: "audio" });
     await rig.drain();
     assert.equal((await repliesTo(phone)).length, 2);
@@ -259,7 +266,9 @@ for (const [what, fault, expected, arrived] of faults) {
     assert.ok(row !== undefined && others.length === 0);
     assert.deepEqual([row.status, row.errorCode, row.waMessageId], [expected.status, expected.errorCode, null]);
     assert.equal(sentTo(phone).length, arrived);
-    const inbound = await rig.sql(`select status, type from whatsapp_messages where conversation_id = $1 and direction = 'inbound'`, [row.conversationId]);
+    const inbound = await rig.sql(`select status, type from whatsapp_messages where conversation_id = $1 and direction = 'inbound'`, [
+      row.conversationId,
+    ]);
     assert.deepEqual(inbound, [{ status: "received", type: "audio" }]);
     const events = await rig.sql<{ type: string; data: { status?: string } }>(
       `select type, data from activity_events where message_id = $1 order by seq`,
@@ -272,25 +281,32 @@ for (const [what, fault, expected, arrived] of faults) {
         ["message.status_changed", expected.status],
       ],
     );
-    const [conversation] = await rig.sql<{ refused: boolean }>(`select refused_at is not null as refused from whatsapp_conversations where id = $1`, [
-      row.conversationId,
-    ]);
+    const [conversation] = await rig.sql<{ refused: boolean }>(
+      `select refused_at is not null as refused from whatsapp_conversations where id = $1`,
+      [row.conversationId],
+    );
     assert.equal(conversation?.refused, expected.errorCode === 131_047);
   });
 }
 
 test("where nobody listens the request never left, and the reply has failed", async () => {
   const phone = await customerSends("audio");
-  await reply({ graph: createGraphClient({ url: "http://127.0.0.1:9", version: "v26.0" }) });
+  const gone = createServer().listen(0, "127.0.0.1");
+  await once(gone, "listening");
+  const { port } = gone.address() as AddressInfo;
+  gone.close();
+  await once(gone, "close");
+  await reply({ graph: createGraphClient({ url: `http://127.0.0.1:${port}`, version: "v26.0" }) });
   const [row] = await repliesTo(phone);
   assert.deepEqual([row?.status, row?.errorTitle], ["failed", "The request never left"]);
 });
 
 test("a window that closes between the message and the reply is respected", async () => {
   const phone = await customerSends("audio");
-  await rig.sql(`update whatsapp_conversations set last_customer_message_at = last_customer_message_at - interval '23 hours 59 minutes 57 seconds' where reply_phone = $1`, [
-    phone,
-  ]);
+  await rig.sql(
+    `update whatsapp_conversations set last_customer_message_at = last_customer_message_at - interval '23 hours 59 minutes 57 seconds' where reply_phone = $1`,
+    [phone],
+  );
   assert.deepEqual((await reply()).outcomes, ["cancelled"]);
   const [row] = await repliesTo(phone);
   assert.deepEqual([row?.status, sentTo(phone)], ["cancelled", []]);
@@ -338,11 +354,15 @@ function overtaken(by: (waMessageId: string) => Promise<unknown>): GraphClient {
 
 test("an echo of the reply that comes before Graph's answer makes room for it", async () => {
   const phone = await customerSends("audio");
-  await reply({ graph: overtaken((waMessageId) => take(echo(mine, phone, waMessageId, Date.now(), { type: "text", text: { body: text } }))) });
+  await reply({
+    graph: overtaken((waMessageId) => take(echo(mine, phone, waMessageId, Date.now() + 2_000, { type: "text", text: { body: text } }))),
+  });
   const [row] = await repliesTo(phone);
   const [sent] = sentTo(phone);
   assert.deepEqual([row?.status, row?.waMessageId], ["accepted", sent?.waMessageId]);
-  const outbound = await rig.sql(`select origin from whatsapp_messages where conversation_id = $1 and direction = 'outbound'`, [row?.conversationId]);
+  const outbound = await rig.sql(`select origin from whatsapp_messages where conversation_id = $1 and direction = 'outbound'`, [
+    row?.conversationId,
+  ]);
   assert.deepEqual(outbound, [{ origin: "automatic" }]);
   const [counts] = await rig.sql(`select outbound_count, last_message_id from whatsapp_conversations where id = $1`, [row?.conversationId]);
   assert.deepEqual(counts, { outbound_count: 1, last_message_id: row?.id });

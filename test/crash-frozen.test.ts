@@ -8,40 +8,48 @@ import { connectSql, makeProgram, setUpNumbers, startServer, until, type Program
 
 const takeOverMsMax = 15_000;
 
-test("others take over from a worker that is frozen in mid-batch within 15 s, and its late writes touch nothing", { timeout: 120_000 }, async (t) => {
-  const { databaseUrl, superuser } = await startServer(t);
-  const frozen = await makeProgram(t, { databaseUrl });
-  await frozen.start("worker.mid_batch:freeze@20");
-  const numbers = await setUpNumbers(frozen, 2);
-  const other = await makeProgram(t, { databaseUrl, role: "worker" });
-  const client = new MetaClient({ url: frozen.url, concurrency: 2, timeoutMs: 60_000 });
-  t.after(async () => client.close());
-  const ledger = new Ledger();
-  const maker = new BodyMaker(numbers, seeded(2));
-  const sql = await connectSql(superuser);
-  t.after(() => sql.end());
+test(
+  "others take over from a worker that is frozen in mid-batch within 15 s, and its late writes touch nothing",
+  { timeout: 120_000 },
+  async (t) => {
+    const { databaseUrl, superuser } = await startServer(t);
+    const frozen = await makeProgram(t, { databaseUrl });
+    await frozen.start("worker.mid_batch:freeze@20");
+    const numbers = await setUpNumbers(frozen, 2);
+    const other = await makeProgram(t, { databaseUrl, role: "worker" });
+    const client = new MetaClient({ url: frozen.url, concurrency: 2, timeoutMs: 60_000 });
+    t.after(async () => client.close());
+    const ledger = new Ledger();
+    const maker = new BodyMaker(numbers, seeded(2));
+    const sql = await connectSql(superuser);
+    t.after(() => sql.end());
 
-  // Until it is frozen: then the last POST hangs.
-  const load = startLoad({ client, maker, ledger, random: seeded(3), concurrency: 2, postsMax: 5_000, againShare: 0 });
-  await until("the node is frozen in mid-batch", 20_000, () => isStopped(frozen));
-  assert.ok((await pending(sql)) > 0 || (await openBatches(sql)) > 0, "it holds no work");
-  const began = performance.now();
-  await other.start();
-  await until("the frozen node's session is cut off and its work is done", takeOverMsMax, async () => (await pending(sql)) === 0 && (await openBatches(sql)) === 0);
-  const takenOverMs = performance.now() - began;
-  const before = await fingerprint(sql);
+    // Until it is frozen: then the last POST hangs.
+    const load = startLoad({ client, maker, ledger, random: seeded(3), concurrency: 2, postsMax: 5_000, againShare: 0 });
+    await until("the node is frozen in mid-batch", 20_000, () => isStopped(frozen));
+    assert.ok((await pending(sql)) > 0 || (await openBatches(sql)) > 0, "it holds no work");
+    const began = performance.now();
+    await other.start();
+    await until(
+      "the frozen node's session is cut off and its work is done",
+      takeOverMsMax,
+      async () => (await pending(sql)) === 0 && (await openBatches(sql)) === 0,
+    );
+    const takenOverMs = performance.now() - began;
+    const before = await fingerprint(sql);
 
-  frozen.signal("SIGCONT");
-  await load.stop();
-  const more = startLoad({ client, maker, ledger, random: seeded(4), concurrency: 2, postsMax: 50, againShare: 1 });
-  await more.done;
-  await untilApplied(sql);
-  assert.ok(frozen.isAlive() && other.isAlive(), frozen.output + other.output);
-  const kept = await fingerprint(sql, before.ids);
-  assert.deepEqual(kept.rows, before.rows, "the late writes of the frozen node changed a message");
-  assert.ok(ledger.posts.ok >= 50, `the frozen node does not work again: ${frozen.output}`);
-  t.diagnostic(`taken over after ${Math.round(takenOverMs)} ms; ${await assertLedger(sql, ledger)}`);
-});
+    frozen.signal("SIGCONT");
+    await load.stop();
+    const more = startLoad({ client, maker, ledger, random: seeded(4), concurrency: 2, postsMax: 50, againShare: 1 });
+    await more.done;
+    await untilApplied(sql);
+    assert.ok(frozen.isAlive() && other.isAlive(), frozen.output + other.output);
+    const kept = await fingerprint(sql, before.ids);
+    assert.deepEqual(kept.rows, before.rows, "the late writes of the frozen node changed a message");
+    assert.ok(ledger.posts.ok >= 50, `the frozen node does not work again: ${frozen.output}`);
+    t.diagnostic(`taken over after ${Math.round(takenOverMs)} ms; ${await assertLedger(sql, ledger)}`);
+  },
+);
 
 test("two nodes that are killed in turn lose nothing and apply nothing twice", { timeout: 120_000 }, async (t) => {
   const { databaseUrl, superuser } = await startServer(t);
@@ -89,7 +97,10 @@ async function openBatches(sql: Awaited<ReturnType<typeof connectSql>>): Promise
   return rows[0]?.n ?? 0;
 }
 
-async function fingerprint(sql: Awaited<ReturnType<typeof connectSql>>, ids?: readonly string[]): Promise<{ ids: string[]; rows: unknown[] }> {
+async function fingerprint(
+  sql: Awaited<ReturnType<typeof connectSql>>,
+  ids?: readonly string[],
+): Promise<{ ids: string[]; rows: unknown[] }> {
   const { rows } = await sql.query<{ id: string }>(
     `select id, wa_message_id, conversation_id, content, raw, created_at from whatsapp_messages where $1::uuid[] is null or id = any($1) order by id`,
     [ids ?? null],

@@ -16,7 +16,15 @@ test("an update that kills the process is parked within 30 s and all its neighbo
   const ledger = new Ledger();
   const maker = new BodyMaker(numbers, seeded(1));
   const texts = Array.from({ length: 20 }, (_, index) => (index === 7 ? `הודעה ${poison}` : "שכנה"));
-  const bodies = [maker.message(), maker.echo(), maker.statuses(), maker.batch(20, texts), maker.message(), maker.batch(20), maker.statuses()];
+  const bodies = [
+    maker.message(),
+    maker.echo(),
+    maker.statuses(),
+    maker.batch(20, texts),
+    maker.message(),
+    maker.batch(20),
+    maker.statuses(),
+  ];
   await program.kill();
   await deliverWithoutWorkers(program, bodies, ledger);
 
@@ -55,10 +63,9 @@ async function superviseUntilApplied(program: Program): Promise<{ deaths: number
   for (let deaths = 0; deaths < 10; deaths += 1) {
     program.spawn(failpoint);
     const sql = await program.sql();
-    const isDone = await Promise.race([
-      untilApplied(sql, appliedMsMax).then(() => true),
-      program.ended().then(() => false),
-    ]).finally(() => sql.end());
+    const isDone = await Promise.race([untilApplied(sql, appliedMsMax).then(() => true), program.ended().then(() => false)]).finally(() =>
+      sql.end(),
+    );
     if (isDone) {
       await program.ready();
       return { deaths };

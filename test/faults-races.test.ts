@@ -78,7 +78,9 @@ test("a webhook is not acknowledged before its COMMIT, and not at all when that 
   let said: string | null = null;
   try {
     await blocker.query("begin; lock table webhook_intake in exclusive mode");
-    const answer = rig.receive(bodyOf(message(mine, { phone: "972501" }, nextId(), rig.clock.nowMs))).then(({ received }) => (said = received));
+    const answer = rig
+      .receive(bodyOf(message(mine, { phone: "972501" }, nextId(), rig.clock.nowMs)))
+      .then(({ received }) => (said = received));
     assert.equal(await untilBlockedOrDone(answer), "blocked");
     assert.equal(said, null, "acknowledged before COMMIT");
     await rig.sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
@@ -167,7 +169,9 @@ test("every update of a change is taken, not only the first of its list", async 
   const whole = { ...change, value: { ...(change["value"] as object), messages: elements } };
   await rig.receive(bodyOfChanges([{ wabaId: mine.wabaId, changes: [whole] }]));
   await rig.drain();
-  const rows = await rig.sql<{ id: string }>("select wa_message_id as id from whatsapp_messages where connection_id = $1 order by 1", [mine.id]);
+  const rows = await rig.sql<{ id: string }>("select wa_message_id as id from whatsapp_messages where connection_id = $1 order by 1", [
+    mine.id,
+  ]);
   assert.deepEqual(
     rows.map(({ id }) => id),
     ids.toSorted(),
@@ -196,7 +200,10 @@ test("a status and its message that are applied at the same moment find each oth
 test("a customer's earlier word that arrives late moves no window back", async () => {
   const mine = await number();
   const lastWord = async (): Promise<number> => {
-    const [row] = await rig.sql<{ at: number }>("select last_customer_message_at as at from whatsapp_conversations where connection_id = $1", [mine.id]);
+    const [row] = await rig.sql<{ at: number }>(
+      "select last_customer_message_at as at from whatsapp_conversations where connection_id = $1",
+      [mine.id],
+    );
     return row?.at ?? 0;
   };
   const atMs = Math.floor(rig.clock.nowMs / 1_000) * 1_000;

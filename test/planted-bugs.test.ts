@@ -33,7 +33,10 @@ test("without a planted bug the same tests pass", { timeout: 60_000 }, async () 
 });
 
 /** An empty name runs the whole file. */
-async function runPlanted(bug: string | null, { file, test: name }: { file: string; test: string }): Promise<{ code: number; output: string }> {
+async function runPlanted(
+  bug: string | null,
+  { file, test: name }: { file: string; test: string },
+): Promise<{ code: number; output: string }> {
   const root = new URL("..", import.meta.url);
   const args = ["--import", "./test/support/loopback.ts", "--import", "./test/support/planted-bug.ts", "--test-reporter=tap"];
   const only = name === "" ? [] : [`--test-name-pattern=^${name.replaceAll(/[^\w ,]/g, ".")}$`];

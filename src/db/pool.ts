@@ -32,12 +32,7 @@ export type Db = { readonly pool: pg.Pool; query<Row>(statement: Statement<Row>,
  * Every statement of the path in goes from a set of keys to rows by an index. Its plan is made once and kept, and it may be
  * made while a table is still empty: without these settings it would then scan that table for ever.
  */
-const ingestPlans = [
-  "-c plan_cache_mode=force_generic_plan",
-  "-c enable_seqscan=off",
-  "-c enable_hashjoin=off",
-  "-c enable_mergejoin=off",
-];
+const ingestPlans = ["-c plan_cache_mode=force_generic_plan", "-c enable_seqscan=off", "-c enable_hashjoin=off", "-c enable_mergejoin=off"];
 
 export function openPool(server: Server, options: PoolOptions): Db {
   const settings = [

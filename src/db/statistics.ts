@@ -7,7 +7,13 @@ import { limits } from "../limits.ts";
 import type { Db } from "./pool.ts";
 import { statement } from "./statement.ts";
 
-const tables = ["whatsapp_messages", "whatsapp_conversations", "whatsapp_contacts", "whatsapp_contact_addresses", "whatsapp_connections"] as const;
+const tables = [
+  "whatsapp_messages",
+  "whatsapp_conversations",
+  "whatsapp_contacts",
+  "whatsapp_contact_addresses",
+  "whatsapp_connections",
+] as const;
 
 const sizes = statement("statistics.sizes", `select t as name, pg_relation_size(t::regclass) as bytes from unnest($1::text[]) as t`, {
   name: "text",

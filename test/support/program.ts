@@ -1,17 +1,18 @@
 /** The program as a real child process, `node src/index.ts` in live mode, for tests that kill, freeze and restart it. */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { chmod, mkdtemp, realpath, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import pg from "pg";
 import { identify, readPidFile, shutdown } from "../../src/db/embedded-postmaster.ts";
 import { startTestServer, type TestServer } from "./server.ts";
 
+const run = promisify(execFile);
 export const appSecret = "a-secret-of-the-meta-app-for-tests";
 export const adminKey = "an-admin-key-of-at-least-32-characters";
 /** Promise I12. */
@@ -22,8 +23,8 @@ const outputCharsMax = 20_000;
 type Scope = { after(fn: () => Promise<void>): void };
 
 export type ProgramOptions = {
-  /** Folder of its embedded database; left out, a new one. */
-  dataDir?: string;
+  /** Its data is on a disk of this size, in memory. */
+  diskBytes?: number;
   /** A server of somebody else's instead of the embedded one. */
   databaseUrl?: string;
   role?: "all" | "web" | "worker";
@@ -169,6 +170,7 @@ export class Program {
     return sql !== null && this.isReady();
   }
 
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers whose shape they are about to assert.
   async call(method: string, path: string, body?: object, key = adminKey): Promise<{ status: number; json: any }> {
     const answer = await fetch(`${this.url}/api/v1/${path}`, {
       method,
@@ -188,24 +190,26 @@ export class Program {
 
 /** Not started yet; all of it is gone after the test. */
 export async function makeProgram(t: Scope, options: ProgramOptions = {}): Promise<Program> {
-  const dataDir = options.dataDir ?? (await makeFolder(t));
+  const dataDir = await realpath(await mkdtemp(join(tmpdir(), "kesher-crash-")));
+  // The account of the embedded server must be able to enter it.
+  await chmod(dataDir, 0o755);
   const program = new Program(dataDir, await freePort(), options);
-  t.after(() => program.destroy());
+  let unmount = async (): Promise<void> => undefined;
+  t.after(async () => {
+    await program.destroy();
+    await unmount();
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
+  });
+  if (options.diskBytes !== undefined) unmount = await mountSmallDisk(dataDir, options.diskBytes);
   return program;
 }
 
-/** A folder that the account of the embedded server may enter. */
-export async function makeFolder(t: Scope): Promise<string> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), "kesher-crash-")));
-  await chmod(folder, 0o755);
-  t.after(async () => {
-    // `after` runs in the order of registration: what uses the folder is ended here already, or by itself.
-    const cluster = join(folder, "postgres");
-    const file = existsSync(cluster) ? await readPidFile(cluster) : null;
-    if (file !== null && (await identify(file.pid, cluster)) === "ours") await shutdown(cluster, file.pid);
-    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
-  });
-  return folder;
+/** Only root may do this; answers how to undo it. */
+async function mountSmallDisk(folder: string, bytes: number): Promise<() => Promise<void>> {
+  await run("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=0755`, "tmpfs", folder]);
+  return async () => {
+    await run("umount", ["-l", folder]);
+  };
 }
 
 export async function connectSql(server: pg.ClientConfig): Promise<pg.Client> {

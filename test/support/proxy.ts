@@ -8,20 +8,21 @@ type Scope = { after(fn: () => Promise<void>): void };
 export type TcpProxy = {
   port: number;
   /**
-   * From now on the first piece from a client that contains `text` is passed on, and whatever the server answers is thrown away with
-   * the connection. Resolves once the server's answer is there: it has done what it was asked to.
+   * Once a client has sent `request`, nothing that the server says reaches it any more; when the server has said `answer`, the link is
+   * cut. Resolves then: the server has done what it was asked to.
    */
-  loseAnswerTo(text: string): Promise<void>;
+  loseAnswer(lost: { request: string; answer: string }): Promise<void>;
   /** Ends every link, as a failing network does. */
   cutAll(): void;
 };
 
 export async function startTcpProxy(t: Scope, target: NetConnectOpts): Promise<TcpProxy> {
   const links = new Set<Socket>();
-  let wanted: { text: Buffer; lost: () => void } | null = null;
+  let wanted: { request: string; answer: string; lost: () => void } | null = null;
   const server = createServer((client) => {
     const upstream = connect(target);
-    let losing: (() => void) | null = null;
+    let losing: { answer: string; lost: () => void } | null = null;
+    let withheld = "";
     for (const socket of [client, upstream]) {
       links.add(socket);
       socket.on("error", () => undefined);
@@ -31,8 +32,8 @@ export async function startTcpProxy(t: Scope, target: NetConnectOpts): Promise<T
       });
     }
     client.on("data", (piece: Buffer) => {
-      if (wanted !== null && piece.includes(wanted.text)) {
-        losing = wanted.lost;
+      if (wanted !== null && piece.includes(wanted.request)) {
+        losing = wanted;
         wanted = null;
       }
       upstream.write(piece);
@@ -42,7 +43,9 @@ export async function startTcpProxy(t: Scope, target: NetConnectOpts): Promise<T
         client.write(piece);
         return;
       }
-      losing();
+      withheld += piece.toString("latin1");
+      if (!withheld.includes(losing.answer)) return;
+      losing.lost();
       client.resetAndDestroy();
     });
   });
@@ -54,9 +57,9 @@ export async function startTcpProxy(t: Scope, target: NetConnectOpts): Promise<T
   });
   return {
     port: (server.address() as AddressInfo).port,
-    loseAnswerTo(text) {
+    loseAnswer({ request: asked, answer }) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      wanted = { text: Buffer.from(text, "latin1"), lost: resolve };
+      wanted = { request: asked, answer, lost: resolve };
       return promise;
     },
     cutAll() {

@@ -57,7 +57,7 @@ const dropEcho = statement(
      delete from whatsapp_messages where tenant_id = $1 and connection_id = $2 and wa_message_id = $3 and origin = 'phone' and id <> $4
      returning tenant_id, conversation_id
    )
-   update whatsapp_conversations c set outbound_count = outbound_count - 1, last_message_id = case when c.last_message_wa_message_id = $3 then $4 else c.last_message_id end
+   update whatsapp_conversations c set outbound_count = c.outbound_count - 1, last_message_id = case when c.last_message_wa_message_id = $3 then $4 else c.last_message_id end
    from dropped d join whatsapp_conversations k on k.tenant_id = d.tenant_id and k.id = d.conversation_id
    where c.tenant_id = k.tenant_id and c.id = coalesce(k.merged_into_id, k.id) returning c.id`,
   { id: "uuid" },
