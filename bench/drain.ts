@@ -19,7 +19,7 @@ export async function runDrain(bench: Workbench): Promise<Drained> {
   const server = await startEmbedded({ dataDir, log: () => undefined });
   const stopServer = bench.defer(() => server.stop());
   const { host, port } = server.connection;
-  const databaseUrl = `postgres://kesher_owner@/kesher?host=${encodeURIComponent(host)}&port=${port}`;
+  const databaseUrl = `postgres://kesher_owner@localhost/kesher?host=${encodeURIComponent(host)}&port=${port}`;
   const sql = openSql(bench, { host, port, database: "kesher" });
   const decks = deckMaker(bench, async (range) => {
     await seedOutbound(sql, range);

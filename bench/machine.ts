@@ -48,6 +48,26 @@ export function describeCommit(): string {
   }
 }
 
+/** The descendant whose command line holds these words: behind npm and its shell, for example. */
+export function findDescendant(pid: number, words: string): number | null {
+  for (const child of childrenOf(pid)) {
+    const found =
+      commandOf(child).includes(words) && childrenOf(child).every((inner) => !commandOf(inner).includes(words))
+        ? child
+        : findDescendant(child, words);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
 function childrenOf(parent: number): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

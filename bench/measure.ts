@@ -38,7 +38,8 @@ export type Measurement = {
   /** Per update that was applied in the measured part. */
   perUpdate: { statements: number | null; walBytes: number; cpuMsNode: number; cpuMsPostgres: number };
   commitsPerSecond: number;
-  drainMs: number;
+  /** Once no more came in; null when next to nothing was left. */
+  drainedPerSecond: number | null;
 };
 
 export const connections = 64;
@@ -78,8 +79,14 @@ export async function measure(bench: Workbench, target: Target, deck: Deck, opti
     const message = await child.next(graceMs);
     if (message.type !== "done") throw new Error(message.type === "failed" ? message.reason : "The generator said something unexpected");
     const drainedFrom = performance.now();
+    const left = await target.stats();
     await until(async () => (await target.stats()).oldestPendingMs === 0, drainMsMax, `${target.name} applies all that it took`, 50);
-    return evaluate(message.report, before, after, { backlogMsMax, backlogMsEnd, residentMbMax, drainMs: performance.now() - drainedFrom });
+    return evaluate(message.report, before, after, {
+      backlogMsMax,
+      backlogMsEnd,
+      residentMbMax,
+      drainedPerSecond: rateOf((await target.stats()).updates - left.updates, performance.now() - drainedFrom),
+    });
   } finally {
     poller.stop();
     await child.stop();
@@ -101,6 +108,10 @@ export async function feed(bench: Workbench, port: number, deck: Deck): Promise<
 function expect(message: LoadMessage, type: LoadMessage["type"]): void {
   if (message.type === "failed") throw new Error(message.reason);
   if (message.type !== type) throw new Error(`The generator is ${message.type} before it was ${type}: the deck is too small`);
+}
+
+function rateOf(updates: number, ms: number): number | null {
+  return ms < 500 ? null : (updates * 1_000) / ms;
 }
 
 type Snapshot = {
@@ -146,7 +157,7 @@ function evaluate(
   load: LoadReport,
   before: Snapshot,
   after: Snapshot,
-  seen: Pick<Measurement, "backlogMsMax" | "backlogMsEnd" | "residentMbMax" | "drainMs">,
+  seen: Pick<Measurement, "backlogMsMax" | "backlogMsEnd" | "residentMbMax" | "drainedPerSecond">,
 ): Measurement {
   const seconds = (after.at - before.at) / 1_000;
   const node = (after.node - before.node) / seconds;

@@ -1,6 +1,5 @@
 /** The mix, and next to it, in the same minutes and on the same server, the row-at-a-time reference and the raw limit. */
 import { migrate } from "../src/db/migrate.ts";
-import { openPool } from "../src/db/pool.ts";
 import type { Target } from "./measure.ts";
 import { openSql, readStats } from "./program.ts";
 import { runRawLimit } from "./raw-limit.ts";
@@ -49,9 +48,7 @@ async function runRaw(bench: Workbench, { sql: program }: Ready["target"], serve
   const database = "kesher_raw";
   await program.query(`create database ${database} owner kesher_owner`);
   const login = { ...server, user: "kesher_owner", database };
-  const owner = openPool(login, { role: "owner", name: "bench", connectionsMax: 1, statementTimeoutMs: 0, onError: () => undefined });
-  await migrate(owner, () => undefined);
-  await owner.pool.end();
+  await migrate(login, () => undefined);
   const sql = openSql(bench, { ...server, database });
   const peers = await seedWorld(sql);
   const seconds = bench.isQuick ? 6 : 30;

@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readPidFile, shutdown } from "../src/db/embedded-postmaster.ts";
+import { findDescendant } from "./machine.ts";
 import { freePort } from "./program.ts";
 import { until, type Workbench } from "./workbench.ts";
 
@@ -34,19 +36,20 @@ export async function runStart(bench: Workbench): Promise<Started> {
 async function startOnce(bench: Workbench, clone: string): Promise<number> {
   const port = await freePort();
   const startedAt = performance.now();
-  // In a group of its own, so that npm, its shell and the program end together.
   const child = spawn("npm", ["start"], {
     cwd: clone,
     env: { PATH: process.env["PATH"] ?? "", HOME: bench.directory, PORT: String(port) },
     stdio: "ignore",
-    detached: true,
   });
   const ended = once(child, "exit");
   const stop = bench.defer(async () => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      process.kill(-child.pid, "SIGTERM");
-      await ended;
-    }
+    // The program alone: npm would pass a signal on, and a second one means "at once".
+    const program = child.pid === undefined ? null : findDescendant(child.pid, "src/index.ts");
+    if (program === null) child.kill("SIGTERM");
+    else process.kill(program, "SIGTERM");
+    await ended;
+    const left = await readPidFile(join(clone, "data", "postgres"));
+    if (left !== null) await shutdown(join(clone, "data", "postgres"), left.pid);
   });
   const isReady = (): Promise<boolean> =>
     fetch(`http://127.0.0.1:${port}/readyz`).then(

@@ -48,7 +48,15 @@ export async function startProgram(config: Config, console: Console, signal: Abo
 
   /** Started halfway or whole: what was started last ends first. */
   const stopAll = async (): Promise<void> => {
-    for (const stop of stops.toReversed()) await Promise.resolve(stop()).catch((error: unknown) => log.warn({ err: error }, "stopping"));
+    const deadline = performance.now() + limits.stopPartsMsMax;
+    for (const [index, stop] of [...stops.entries()].toReversed()) {
+      const ended = Promise.resolve()
+        .then(stop)
+        .catch((error: unknown) => log.warn({ err: error }, "stopping"));
+      // Whatever hangs, a request to Graph for one, must not leave the embedded database running: that is the last but the first.
+      const leftMs = index <= 1 ? limits.stopMsMax : Math.max(limits.stopPartMsMin, deadline - performance.now());
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, leftMs).unref())]);
+    }
   };
 
   try {
@@ -60,7 +68,7 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       const lock = await lockOrRelease(server, embedded, (error) => events.databaseTrouble(error), stops);
       stops.push(() => lock.release());
     }
-    await prepareDatabase(databases, nowMs(), console.progress);
+    await prepareDatabase(databases, nowMs(), console.progress, (error) => events.databaseTrouble(error));
 
     const demo = config.mode === "sandbox" ? await openDemo({ dataDir: config.dataDir, databases, nowMs, events }) : null;
     if (demo !== null) stops.push(() => demo.stop());

@@ -8,6 +8,7 @@ import { limits } from "./limits.ts";
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const starting = new AbortController();
 let program: Program | null = null;
+let started: Promise<unknown> = Promise.resolve();
 let isStopping = false;
 
 async function main(): Promise<void> {
@@ -17,11 +18,10 @@ async function main(): Promise<void> {
   }
   process.on("SIGTERM", () => void stop("SIGTERM"));
   process.on("SIGINT", () => void stop("SIGINT"));
-  program = await startProgram(readConfig(process.env), { progress: say }, starting.signal);
-  if (starting.signal.aborted) {
-    await program.stop("stopped while starting");
-    return;
-  }
+  const startup = startProgram(readConfig(process.env), { progress: say }, starting.signal);
+  started = startup.catch(() => undefined);
+  program = await startup;
+  if (starting.signal.aborted) return;
   say(`Kesher listens on ${program.address}`);
   if (program.signInLink !== null) {
     say("This is the sandbox: a demo tenant and a stand-in for Meta. Nothing leaves this machine.");
@@ -37,12 +37,15 @@ async function stop(why: string): Promise<void> {
   // Whatever hangs must not keep the process for more than its 10 s.
   setTimeout(() => process.exit(1), limits.stopMsMax).unref();
   starting.abort();
+  // A start that is under way ends by itself, whole or given up, before anything can be left behind.
+  await started;
+  await Promise.resolve();
   await program?.stop(why);
   process.exit(0);
 }
 
 main().catch((error: unknown) => {
-  if (starting.signal.aborted) process.exit(0);
+  if (starting.signal.aborted) return;
   const isRefusal = error instanceof ConfigError || error instanceof EmbeddedRefusal || error instanceof DatabaseRefusal;
   process.stderr.write(
     isRefusal

@@ -197,4 +197,15 @@ export const limits = {
   /** People and conversations that a worker need not look up again. */
   knownPeopleMax: 50_000,
   knownConversationsMax: 50_000,
+
+  /** Advisory locks for addresses, and as many for wamids; a power of two. Both fit into a default server's lock table. */
+  lockBuckets: 2_048,
+  deliveryCacheKeptMs: 10_000,
+  /** A webhook's body must have come by then. */
+  webhookBodyMsMax: 10_000,
+  /** Upkeep must not hold up the path in while it waits for its locks. */
+  upkeepLockWaitMs: 300,
+  /** On SIGTERM everything before the embedded database has this long. */
+  stopPartsMsMax: 5_000,
+  stopPartMsMin: 50,
 } as const;

@@ -346,22 +346,32 @@ async function untilSomebodyWaits(): Promise<void> {
   throw new Error("Nobody waits");
 }
 
+/** Connects when the worker is done with its batch and has not committed yet. Nothing is asserted where it would be caught. */
+async function connectDuringTurn(act: () => Promise<Connected>): Promise<Connected> {
+  const connecting: Promise<Connected>[] = [];
+  const waits: Promise<void>[] = [];
+  await rig.turn("whatsapp-messages", {
+    failpoint: async (name) => {
+      if (name !== "worker.before_commit" || connecting.length > 0) return;
+      connecting.push(act());
+      const wait = untilSomebodyWaits();
+      waits.push(wait);
+      await wait.catch(() => undefined);
+    },
+  });
+  await Promise.all(waits);
+  const [connected] = await Promise.all(connecting);
+  assert.ok(connected);
+  return connected;
+}
+
 test("an account that is connected while its first update is being routed gets that update, whoever is first", async () => {
   // The worker has parked it and not yet committed; whoever connects must wait for it.
   const first = strange();
   const tenantId = await rig.tenant({ autoReplyEnabled: false });
   const ids = [nextId(), nextId()];
   await rig.receive(bodyOf(textTo(first, ids[0])));
-  let connecting: Promise<Connected> | null = null;
-  await rig.turn("whatsapp-messages", {
-    failpoint: async (name) => {
-      if (name !== "worker.before_commit") return;
-      connecting = rig.connect(tenantId, first);
-      await untilSomebodyWaits();
-    },
-  });
-  const mine = await connecting;
-  assert.ok(mine !== null);
+  const mine = await connectDuringTurn(() => rig.connect(tenantId, first));
   await rig.drain();
   assert.deepEqual(await messagesOf(mine), [ids[0]]);
 
@@ -403,6 +413,27 @@ test("a number that belongs to another account is parked as a mismatch, and appl
   await rig.drain();
   assert.deepEqual(await messagesOf(mine), [id]);
   assert.deepEqual(await parkedOf([mine.tenantId]), []);
+});
+
+test("a number that moves to the account while its update is being parked as a mismatch takes that update along", async () => {
+  const mine = await number();
+  const other = await rig.connect(mine.tenantId);
+  const id = nextId();
+  const crossed = { ...mine, wabaId: other.wabaId };
+  await rig.receive(bodyOf(text(crossed, { id })));
+  const moved = await connectDuringTurn(() => rig.connect(mine.tenantId, crossed));
+  assert.equal(moved.id, mine.id);
+  await rig.drain();
+  assert.deepEqual([await messagesOf(mine), await parkedOf([mine.tenantId])], [[id], []]);
+});
+
+test("an unknown number is discovered for the known account, whoever else names it in the same batch", async () => {
+  const mine = await number();
+  const [id, fresh] = [nextId(), { ...strange(), wabaId: mine.wabaId }];
+  await rig.receive(bodyOf(textTo(fresh, id), textTo({ ...fresh, wabaId: randomDigits() })));
+  await rig.drain();
+  const stored = await rig.sql(`select from whatsapp_messages where wa_message_id = $1`, [id]);
+  assert.equal(stored.length, 1);
 });
 
 test("another tenant's number under one's own account is parked for oneself and stored for nobody", async () => {

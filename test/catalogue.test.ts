@@ -91,9 +91,10 @@ test("The path in has no right to keys, secrets of apps or tokens", async () => 
   assert.deepEqual(rows, []);
   const deletes = await session.query<{ name: string }>(
     `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
-        and (has_table_privilege('kesher_ingest', oid, 'delete') or has_table_privilege('kesher_ingest', oid, 'truncate'))`,
+        and (has_table_privilege('kesher_ingest', oid, 'delete') or has_table_privilege('kesher_ingest', oid, 'truncate')) order by 1`,
   );
-  assert.deepEqual(deletes.rows, [{ name: "webhook_pending" }]);
+  // The echo of a send whose outcome was unknown makes room for it.
+  assert.deepEqual(deletes.rows, [{ name: "webhook_pending" }, { name: "whatsapp_messages" }]);
 });
 
 test("Nobody but the owner may do anything that PostgreSQL grants to everyone by default in our schema", async () => {

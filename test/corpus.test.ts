@@ -70,6 +70,56 @@ async function fingerprint(world: World): Promise<unknown> {
   return rig.sql(parts.join(" union all "), [world.tenantIds]);
 }
 
+/** What the decoder made of the file is what the rows say. Where one id stands twice, either content may have won. */
+function assertStored(state: Snapshot, expected: readonly Expected[]): void {
+  const rows = state.messages as { [column: string]: unknown }[];
+  const facts = state.facts as { [column: string]: unknown }[];
+  const idOf = ({ update }: Expected): string => ("waMessageId" in update ? `${update.kind} ${update.waMessageId}` : "");
+  for (const each of expected) {
+    const { update, phoneNumberId } = each;
+    if (update.kind === "status") {
+      const { waMessageId, status, participant, atMs: at } = update;
+      const isThere = facts.some(
+        (fact) =>
+          fact["wa_message_id"] === waMessageId && fact["status"] === status && fact["participant"] === participant && fact["at"] === at,
+      );
+      assert.ok(isThere, `no fact ${waMessageId} ${status}`);
+    }
+    if (update.kind !== "message" && update.kind !== "echo") continue;
+    const row = rows.find((one) => one["wa_message_id"] === update.waMessageId && one["phone_number_id"] === phoneNumberId);
+    assert.ok(row, `no message ${update.waMessageId}`);
+    if (expected.filter((other) => idOf(other) === idOf(each)).length > 1) continue;
+    const peer = update.kind === "message" ? update.from : update.to;
+    assert.deepEqual(
+      {
+        direction: row["direction"],
+        type: row["type"],
+        role: row["role"],
+        content: row["content"],
+        at: row["wa_timestamp"],
+        target: row["target_wa_message_id"],
+        phone: row["sender_phone"],
+        userId: row["sender_user_id"],
+        group: row["group_id"],
+      },
+      {
+        direction: update.kind === "message" ? "inbound" : "outbound",
+        type: update.type,
+        role: update.role,
+        content: update.content,
+        at: update.atMs,
+        target: update.targetWaMessageId,
+        phone: peer.phone,
+        userId: peer.userId,
+        group: update.groupId,
+      },
+    );
+  }
+  const counted = expected.filter(({ update }) => update.kind === "message" && update.role === "message");
+  const inbound = (state.conversations as { inbound_count: number }[]).reduce((sum, { inbound_count: count }) => sum + count, 0);
+  assert.equal(inbound, new Set(counted.map(idOf)).size);
+}
+
 /** DESIGN section 12, Parking, said once more and apart from the code under test. */
 function isParked({ wabaId, phoneNumberId, update }: Expected): boolean {
   if (update.kind === "bad" || !numbers.some((number) => number.wabaId === wabaId)) return true;
@@ -90,6 +140,10 @@ for (const { name, bytes, expected } of files) {
     );
     const [state, print] = [await stateOf(world), await fingerprint(world)];
     assert.equal(state.parked.length > 0, parked > 0);
+    assertStored(
+      state,
+      expected.filter((each) => !isParked(each)),
+    );
 
     await send(world, bytes);
     await rig.drain();

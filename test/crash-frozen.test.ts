@@ -26,6 +26,7 @@ test(
 
     // Until it is frozen: then the last POST hangs.
     const load = startLoad({ client, maker, ledger, random: seeded(3), concurrency: 2, postsMax: 5_000, againShare: 0 });
+    t.after(() => load.stop());
     await until("the node is frozen in mid-batch", 20_000, () => isStopped(frozen));
     assert.ok((await pending(sql)) > 0 || (await openBatches(sql)) > 0, "it holds no work");
     const began = performance.now();
@@ -65,7 +66,9 @@ test("two nodes that are killed in turn lose nothing and apply nothing twice", {
   const loads = nodes.map((node) => {
     const client = new MetaClient({ url: node.url, concurrency: 3 });
     t.after(async () => client.close());
-    return startLoad({ client, maker, ledger, random, concurrency: 3, postsMax: 20_000 });
+    const load = startLoad({ client, maker, ledger, random, concurrency: 3, postsMax: 20_000 });
+    t.after(() => load.stop());
+    return load;
   });
   for (const node of [...nodes, ...nodes]) {
     await randomMoment(random, 100, 500);

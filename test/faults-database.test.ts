@@ -60,7 +60,6 @@ test("a full disk means 503, nothing parked, a living program, and recovery as s
   await fill(ballast);
   const unknownBefore = ledger.statuses.get(503) ?? 0;
   await until("the disk is full", 60_000, () => (ledger.statuses.get(503) ?? 0) > unknownBefore + 20);
-  await until("the program is not ready", 20_000, async () => !(await program.isReady()));
   assert.ok(program.isAlive(), program.output);
   const live = await fetch(`${program.url}/livez`);
   assert.equal(live.status, 200, "it is alive all the same");
@@ -69,8 +68,20 @@ test("a full disk means 503, nothing parked, a living program, and recovery as s
   const recoveredMs = await until("the program has recovered", readyMsMax, () => program.isReady());
   const okBefore = ledger.posts.ok;
   await until("webhooks are stored again", 20_000, () => ledger.posts.ok > okBefore + 20);
+
+  // Harder: no room for the journal of the database itself, which ends it, and each start of it, until there is room.
+  const before = await program.postmaster();
+  const sql = await program.sql();
+  await fill(ballast);
+  await sql.query("select pg_switch_wal()").catch(() => undefined);
+  await until("the database is gone", 60_000, async () => (await program.postmaster()) !== before);
+  await sql.end().catch(() => undefined);
+  assert.ok(program.isAlive(), program.output);
+  await until("it is not ready", 20_000, async () => !(await program.isReady()));
+  await rm(ballast);
+  const restartedMs = await until("the program has recovered again", readyMsMax, () => program.isDatabaseBack(before));
   await load.stop();
-  t.diagnostic(`ready ${Math.round(recoveredMs)} ms after there was room`);
+  t.diagnostic(`ready ${Math.round(recoveredMs)} ms after there was room; ${Math.round(restartedMs)} ms when the database had ended`);
   await settleAndCheck(t, program, ledger);
 });
 
@@ -111,6 +122,7 @@ async function startTraffic(t: TestContext, program: Program) {
   const client = new MetaClient({ url: program.url, concurrency: 3 });
   t.after(async () => client.close());
   const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 3, postsMax: 30_000 });
+  t.after(() => load.stop());
   return { ledger, load };
 }
 

@@ -190,15 +190,17 @@ test("a status that comes before its message waits for it", async () => {
 
 /** Holds one lane's transaction open until another has begun to wait for it. */
 async function interleave(first: "whatsapp-messages" | "whatsapp-statuses", second: typeof first): Promise<void> {
-  let other: Promise<unknown> | null = null;
+  const others: Promise<unknown>[] = [];
   await rig.turn(first, {
     failpoint: async (name) => {
-      if (name !== "worker.before_commit") return;
-      other = rig.turn(second);
-      await untilSomebodyWaits();
+      if (name !== "worker.before_commit" || others.length > 0) return;
+      others.push(rig.turn(second));
+      const wait = untilSomebodyWaits();
+      others.push(wait);
+      await wait.catch(() => undefined);
     },
   });
-  await other;
+  await Promise.all(others);
 }
 
 async function untilSomebodyWaits(): Promise<void> {

@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import pg from "pg";
 import { tenantScope } from "../src/core/scope.ts";
 import { newId } from "../src/db/new-id.ts";
-import { LinkError } from "../src/db/pool.ts";
+import { isLinkError } from "../src/db/pool.ts";
 import { statement, time } from "../src/db/statement.ts";
 import { CommitError, tenantTransaction, transaction } from "../src/db/transaction.ts";
 import { withDatabase } from "./support/database.ts";
@@ -82,7 +82,7 @@ test("A session that dies in mid-transaction is told as a broken link, commits n
     await superuser.query("select pg_terminate_backend($1)", [before?.pid]);
     await tx.query(...put(8));
   });
-  await assert.rejects(cut, LinkError);
+  await assert.rejects(cut, isLinkError);
   const [now] = await db.query(whoAmI);
   assert.ok(now !== undefined && before !== undefined && now.pid !== before.pid);
   assert.deepEqual(await ids(), [1, 4, 6, 1_000]);

@@ -1,8 +1,8 @@
 /** Numbered SQL files, applied once and in order, each in its own transaction. A file that changed after it was applied is refused. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import type pg from "pg";
-import type { Db } from "./pool.ts";
+import pg from "pg";
+import type { Server } from "./pool.ts";
 
 const folder = new URL("../../db/migrations/", import.meta.url);
 /** Any number will do, as long as every node uses the same. */
@@ -21,11 +21,13 @@ async function readMigrations(): Promise<Migration[]> {
 }
 
 /** Brings the database up to the newest migration; several nodes may call it at once. Returns the names it applied. */
-export async function migrate(owner: Db, onProgress: (message: string) => void): Promise<string[]> {
+export async function migrate(server: Server, onProgress: (message: string) => void): Promise<string[]> {
   const migrations = await readMigrations();
-  const client = await owner.pool.connect();
+  // A session of its own, without any time-out: the first index on a large table takes as long as it takes.
+  const client = new pg.Client({ ...server, application_name: "kesher migrate", keepAlive: true, options: "-c TimeZone=UTC" });
+  client.on("error", () => undefined);
+  await client.connect();
   try {
-    await client.query("set lock_timeout = 0; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0");
     await client.query("select pg_advisory_lock($1)", [migrationLock]);
     await client.query(
       "create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())",
@@ -40,8 +42,8 @@ export async function migrate(owner: Db, onProgress: (message: string) => void):
     }
     return missing.map((migration) => migration.name);
   } finally {
-    // The session goes, and with it its settings and the lock.
-    client.release(true);
+    // With the session goes the lock.
+    await client.end();
   }
 }
 
@@ -61,7 +63,7 @@ function refuseChanged(migrations: readonly Migration[], applied: ReadonlyMap<st
   }
 }
 
-async function apply(client: pg.PoolClient, migration: Migration): Promise<void> {
+async function apply(client: pg.Client, migration: Migration): Promise<void> {
   await client.query("begin");
   try {
     await client.query(migration.sql);

@@ -6,6 +6,7 @@ import { keepPartitions } from "./partitions.ts";
 import { connect, openPool, type Db, type Server } from "./pool.ts";
 
 export type Databases = {
+  server: Server;
   owner: Db;
   /** Tenants' requests; bound by row-level security. */
   app: Db;
@@ -49,6 +50,7 @@ export function openDatabases(server: Server, onError: (error: Error) => void): 
   });
   const all = [owner, app, ingest, receiver, platform];
   return {
+    server,
     owner,
     app,
     ingest,
@@ -70,11 +72,17 @@ export function openDatabases(server: Server, onError: (error: Error) => void): 
 }
 
 /** Refuses a server that may lose what it has acknowledged (I1), then brings the tables up to date. */
-export async function prepareDatabase(databases: Databases, nowMs: number, onProgress: (message: string) => void): Promise<void> {
+export async function prepareDatabase(
+  databases: Databases,
+  nowMs: number,
+  onProgress: (message: string) => void,
+  onError: (error: unknown) => void,
+): Promise<void> {
   await assertDurable(databases.owner);
-  await migrate(databases.owner, onProgress);
+  await migrate(databases.server, onProgress);
   await assertDurable(databases.receiver);
-  await keepPartitions(databases.owner, nowMs);
+  // Not worth a refused start: rows without a partition of their time go to the default one, and upkeep tries again.
+  await keepPartitions(databases.owner, nowMs).catch((error: unknown) => onError(error));
 }
 
 async function assertDurable(db: Db): Promise<void> {

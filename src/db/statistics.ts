@@ -34,8 +34,9 @@ export function createStatistics(owner: Db): Statistics {
       });
       for (const { name, bytes } of grown) {
         // The name is one of the constants above.
-        await owner.pool.query(`analyze ${name}`);
+        // Also when it fails: it is tried again when the table has grown, not for ever.
         analysedBytes.set(name, bytes);
+        await owner.pool.query(`analyze ${name}`);
       }
       return grown.map(({ name }) => name);
     },

@@ -81,7 +81,7 @@ function txOf(client: pg.PoolClient): Tx {
         await act(client, "release savepoint attempt");
         return result;
       } catch (error) {
-        if (!isLinkError(error)) await act(client, "rollback to savepoint attempt");
+        if (!isLinkError(error)) await act(client, "rollback to savepoint attempt; release savepoint attempt");
         throw error;
       }
     },

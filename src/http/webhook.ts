@@ -16,15 +16,23 @@ export type WebhookOptions = {
   onAnswer: (facts: { outcome: WebhookOutcome; appKey: string; bytes: number; updates: number; startedAt: number }) => void;
   isDraining: () => boolean;
 };
-export type WebhookOutcome = "stored" | "bad_signature" | "too_large" | "unavailable" | "aborted";
+export type WebhookOutcome = "stored" | "bad_signature" | "too_large" | "unavailable" | "aborted" | "too_slow";
 
-const statusOf: Record<WebhookOutcome, number> = { stored: 200, bad_signature: 401, too_large: 413, unavailable: 503, aborted: 400 };
+const statusOf: Record<WebhookOutcome, number> = {
+  stored: 200,
+  bad_signature: 401,
+  too_large: 413,
+  unavailable: 503,
+  aborted: 400,
+  too_slow: 408,
+};
 const bodyOf: Record<WebhookOutcome, string> = {
   stored: "stored\n",
   bad_signature: "The signature does not match any secret of this app. Check META_APP_SECRET and the callback URL.\n",
   too_large: `The body is larger than ${limits.webhookBodyBytesMax} bytes.\n`,
   unavailable: "Could not store the body now. Please deliver it again.\n",
   aborted: "The request ended before its body did.\n",
+  too_slow: "The body took too long.\n",
 };
 
 /** Answers whether the path is the webhook's; the key of the app, or null. */
@@ -38,16 +46,26 @@ export function createWebhookHandler(
 ): (request: IncomingMessage, response: ServerResponse, appKey: string) => void {
   /** Bytes of bodies that are in memory and not yet answered. */
   let inFlightBytes = 0;
+  /** Bodies that are still coming, the oldest first. Nobody has signed for them yet: they make room for others. */
+  const incomplete = new Set<() => void>();
 
   async function handle(request: IncomingMessage, response: ServerResponse, appKey: string): Promise<void> {
     const startedAt = performance.now();
     let held = 0;
+    const release = (): void => {
+      inFlightBytes -= held;
+      held = 0;
+    };
     const answer = (outcome: WebhookOutcome, updates = 0): void => {
       send(request, response, outcome, options.isDraining());
       options.onAnswer({ outcome, appKey, bytes: held, updates, startedAt });
     };
     try {
-      const read = await readBody(request, (bytes) => {
+      const read = await readBody(request, { incomplete, release }, (bytes) => {
+        for (const end of incomplete) {
+          if (inFlightBytes + bytes <= limits.webhookInFlightBytesMax) break;
+          end();
+        }
         if (inFlightBytes + bytes > limits.webhookInFlightBytesMax) return false;
         inFlightBytes += bytes;
         held += bytes;
@@ -70,7 +88,7 @@ export function createWebhookHandler(
       // The look-up of an app's secrets failed: nothing was stored, Meta delivers again.
       answer("unavailable");
     } finally {
-      inFlightBytes -= held;
+      release();
     }
   }
   return (request, response, appKey) => {
@@ -80,26 +98,44 @@ export function createWebhookHandler(
 
 type Read = { body: Buffer } | { body: null; outcome: WebhookOutcome };
 
-/** Collects the body. `hold` is asked for each piece and refuses when too much is in flight. */
-function readBody(request: IncomingMessage, hold: (bytes: number) => boolean): Promise<Read> {
+/**
+ * Collects the body. `hold` is asked for each piece and refuses when too much is in flight. While it is coming, it stands in
+ * `incomplete` with a way to end it.
+ */
+function readBody(
+  request: IncomingMessage,
+  { incomplete, release }: { incomplete: Set<() => void>; release: () => void },
+  hold: (bytes: number) => boolean,
+): Promise<Read> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > limits.webhookBodyBytesMax) return Promise.resolve({ body: null, outcome: "too_large" });
   return new Promise((resolve) => {
-    const pieces: Buffer[] = [];
+    let pieces: Buffer[] = [];
     let bytes = 0;
-    const stop = (outcome: WebhookOutcome): void => {
+    const settle = (read: Read): void => {
+      clearTimeout(deadline);
+      incomplete.delete(end);
       request.removeAllListeners("data");
-      resolve({ body: null, outcome });
+      pieces = [];
+      resolve(read);
     };
+    const stop = (outcome: WebhookOutcome): void => settle({ body: null, outcome });
+    const end = (): void => {
+      release();
+      stop("unavailable");
+    };
+    const deadline = setTimeout(() => stop("too_slow"), limits.webhookBodyMsMax);
+    incomplete.add(end);
     request.on("data", (piece: Buffer) => {
       bytes += piece.length;
       if (bytes > limits.webhookBodyBytesMax) stop("too_large");
       else if (!hold(piece.length)) stop("unavailable");
-      else pieces.push(piece);
+      // A body that was just ended to make room keeps nothing.
+      else if (incomplete.has(end)) pieces.push(piece);
     });
     request.on("end", () => {
       const [first] = pieces;
-      resolve({ body: pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, bytes) });
+      settle({ body: pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, bytes) });
     });
     request.on("error", () => stop("aborted"));
     request.on("close", () => stop("aborted"));

@@ -112,10 +112,14 @@ async function tryOnce(options: BatchOptions, rows: readonly PendingRow[]): Prom
     return result;
   } catch (error) {
     if (survived.size > limits.claimRowsMax) survived.clear();
-    if (isUnavailable(error)) for (const row of mine) survived.add(row.id);
+    // A statement that is too slow, or that needs more memory or locks than there are, may be the data's doing: that attempt counts.
+    if (isUnavailable(error) && !mayBeTheData.has(sqlStateOf(error) ?? "")) for (const row of mine) survived.add(row.id);
     throw error;
   }
 }
+
+/** query_canceled (by a time-out), out_of_memory (also of the lock table), statement_too_complex. */
+const mayBeTheData: ReadonlySet<string> = new Set(["57014", "53200", "54001"]);
 
 /** All at attempt 1, or one row that is not. */
 async function runCounted(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {

@@ -50,7 +50,7 @@ const claim = statement(
    ), claimed as (
      select *, (created_at < $5::timestamptz or attempts > 0) as suspicious from budgeted where before < $4
    ), deleted as (
-     delete from webhook_pending p using claimed c where p.id = c.id and not exists (select from claimed where suspicious)
+     delete from webhook_pending where id = any (array(select id from claimed where not exists (select from claimed where suspicious)))
    )
    select ${columns}, suspicious as "isSuspicious", (select w.account from waiting w where w.ordinal = $2) as "goOnFrom" from claimed order by id`,
   { ...pendingRow, goOnFrom: "text?" },

@@ -11,7 +11,7 @@ export type WebhookAnswer = {
   bytes: number;
   updates: number;
   /** `stored` is the only one that answered 200. */
-  outcome: "stored" | "bad_signature" | "too_large" | "unknown_app" | "overloaded" | "unavailable" | "aborted";
+  outcome: "stored" | "bad_signature" | "too_large" | "too_slow" | "unavailable" | "aborted";
   ms: number;
 };
 

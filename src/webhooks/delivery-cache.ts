@@ -2,6 +2,7 @@
  * What this node has just taken in, already parsed, so that its own workers need not read the body back and parse it
  * again. Only a shortcut: a worker that finds nothing here reads the journal. Bounded by the bytes of the bodies.
  */
+import { limits } from "../limits.ts";
 import type { Lane, LocatedUpdate } from "../services/whatsapp/graph/updates.ts";
 
 export type CachedDelivery = { appKey: string; receivedAtMs: number; located: readonly LocatedUpdate[] };
@@ -18,6 +19,8 @@ export class DeliveryCache {
 
   /** Keeps a committed delivery until each of its lanes has taken it. When there is no room it is left out. */
   put(id: string, delivery: CachedDelivery, lanes: Iterable<Lane>, bytes: number): void {
+    // What is not taken for so long was taken by another node, or before it came here.
+    if (this.#bytes + bytes > this.#bytesMax) this.#dropOlder(delivery.receivedAtMs - limits.deliveryCacheKeptMs);
     if (this.#bytes + bytes > this.#bytesMax) return;
     this.#entries.set(id, { ...delivery, bytes, lanes: new Set(lanes) });
     this.#bytes += bytes;
@@ -34,8 +37,7 @@ export class DeliveryCache {
     return entry;
   }
 
-  /** Another node may take the work: what was put before `receivedBeforeMs` will not be asked for here. */
-  dropOlder(receivedBeforeMs: number): void {
+  #dropOlder(receivedBeforeMs: number): void {
     for (const [id, entry] of this.#entries) {
       if (entry.receivedAtMs >= receivedBeforeMs) return;
       this.#entries.delete(id);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { startEmbedded } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
-import { openPool, type Server } from "../../src/db/pool.ts";
+import type { Server } from "../../src/db/pool.ts";
 
 /** Both name the same cluster; a test's own database takes the place of `database`. */
 export type TestServer = { owner: Server & { database: string }; superuser: Server & { database: string } };
@@ -44,16 +44,5 @@ export async function startTestServer(): Promise<{ server: TestServer; stop(): P
 }
 
 async function migrateTemplate(server: Server): Promise<void> {
-  const owner = openPool(server, {
-    role: "owner",
-    name: "test template",
-    connectionsMax: 1,
-    statementTimeoutMs: 0,
-    onError: (error) => process.emitWarning(error),
-  });
-  try {
-    await migrate(owner, () => undefined);
-  } finally {
-    await owner.pool.end();
-  }
+  await migrate(server, () => undefined);
 }

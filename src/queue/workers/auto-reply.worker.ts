@@ -55,7 +55,7 @@ async function attempt(options: AutoReplyOptions, dispatch: Dispatch): Promise<D
   if (!dispatch.isOpen) return stamped({ kind: "cancelled" as const });
   const send = await readSend(options.app, tenantScope(dispatch.tenantId), dispatch.id);
   const text = bodyOf(send?.content);
-  if (send === null || send.accessToken === null || text === null) return stamped({ kind: "cancelled" as const });
+  if (send === null || !send.isOpen || send.accessToken === null || text === null) return stamped({ kind: "cancelled" as const });
   const outcome = await options.graph.sendMessage({
     phoneNumberId: send.phoneNumberId,
     accessToken: options.openToken(dispatch.tenantId, dispatch.connectionId, send.accessToken),

@@ -129,7 +129,8 @@ export function createHub(options: HubOptions): ActivityHub {
         },
         goLive(seq) {
           // The first one sets where reading begins; a commit between its last page and now may have been nudged already.
-          if (feed.readSeq !== null) return;
+          // Nobody's cursor may hold the others up: reading begins at the least of them, and who is further on skips what they know.
+          if (feed.readSeq !== null && feed.readSeq <= seq) return;
           feed.readSeq = seq;
           nudge(feed);
         },

@@ -16,16 +16,20 @@ const messagesOfFamily = `
   where member.tenant_id = $1 and (member.id = l.id or member.merged_into_id = l.id)`;
 const latestFirst = `order by m.wa_timestamp desc, coalesce(m.wa_message_id, '') desc`;
 
+const lockCanonicals = statement(
+  "conversations.lock_canonicals",
+  `select c.id from whatsapp_conversations c
+   where c.tenant_id = $1 and c.id in (
+     select coalesce(asked.merged_into_id, asked.id) from whatsapp_conversations asked where asked.tenant_id = $1 and asked.id = any($2::uuid[]))
+   order by c.id for no key update`,
+  { id: "uuid" },
+);
+
 const rebuild = statement(
   "conversations.rebuild",
-  `with locked as (
-     select c.id from whatsapp_conversations c
-     where c.tenant_id = $1 and c.id in (
-       select coalesce(asked.merged_into_id, asked.id) from whatsapp_conversations asked where asked.tenant_id = $1 and asked.id = any($2::uuid[]))
-     order by c.id for no key update
-   ), facts as (
+  `with facts as (
      select l.id, counted.*, latest.*, reply.*
-     from locked l
+     from unnest($2::uuid[]) as l (id)
      cross join lateral (
        select max(m.wa_timestamp) filter (where ${isCustomersWord}) as customer_at,
          count(*) filter (where m.direction = 'inbound' and m.role = 'message') as inbound,
@@ -52,7 +56,10 @@ const rebuild = statement(
 
 /** Counts again, from the messages, what the canonical rows of these conversations say about them. */
 export async function rebuildConversations(tx: Tx, tenantId: string, conversationIds: readonly string[]): Promise<void> {
-  if (conversationIds.length > 0) await tx.query(rebuild, [tenantId, uuids(conversationIds)]);
+  if (conversationIds.length === 0) return;
+  // In a statement of its own: what is counted must be seen after the lock is held, not before.
+  const locked = await tx.query(lockCanonicals, [tenantId, uuids(conversationIds)]);
+  await tx.query(rebuild, [tenantId, uuids(locked.map((row) => row.id))]);
 }
 
 const selectOfContacts = statement(

@@ -10,7 +10,7 @@ import { tenantTransaction, transaction, type Tx } from "../../db/transaction.ts
 import { appendActivity, type ActivityEvent } from "../activity/append.ts";
 import { noteMetaVerdicts } from "./conversations.ts";
 import type { GraphOutcome } from "./graph/client.ts";
-import { settleMessages } from "./statuses.ts";
+import { lockWaMessageIds, settleMessages } from "./statuses.ts";
 
 const dispatchRow = { tenantId: "uuid", id: "uuid", connectionId: "uuid", conversationId: "uuid", isOpen: "bool" } as const;
 export type Dispatch = RowOf<typeof dispatchRow>;
@@ -41,13 +41,15 @@ const abandon = statement(
 
 const selectSend = statement(
   "dispatch.select",
-  `select n.phone_number_id as "phoneNumberId", n.access_token as "accessToken", c.reply_phone as "phone", c.reply_user_id as "userId", m.content
+  `select n.phone_number_id as "phoneNumberId", n.access_token as "accessToken", c.reply_phone as "phone", c.reply_user_id as "userId", m.content,
+     coalesce(c.last_customer_message_at + make_interval(secs => $3::int) > clock_timestamp() + make_interval(secs => $4::int)
+       and (c.refused_at is null or c.refused_at <= c.last_customer_message_at), false) as "isOpen"
    from whatsapp_messages m
      join whatsapp_conversations asked on asked.tenant_id = m.tenant_id and asked.id = m.conversation_id
      join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = coalesce(asked.merged_into_id, asked.id)
      join whatsapp_connections n on n.tenant_id = m.tenant_id and n.id = m.connection_id
    where m.tenant_id = $1 and m.id = $2`,
-  { phoneNumberId: "text", accessToken: "bytes?", phone: "text?", userId: "text?", content: "json" },
+  { phoneNumberId: "text", accessToken: "bytes?", phone: "text?", userId: "text?", content: "json", isOpen: "bool" },
 );
 
 /** An echo of this very message may have come first under the same wamid: the send takes its place. */
@@ -96,8 +98,16 @@ export function abandonDispatches(ingest: Db, afterMs: number, nowMs: number): P
   });
 }
 
+/** From this look to the start of the request: a moment, but not none. */
+const secondLookMarginMs = sendMarginMs + 1_000;
+
+/** What the request needs. `isOpen` looks at the window a second time, right before the request (I7). */
 export function readSend(app: Db, scope: TenantScope, messageId: string) {
-  return tenantTransaction(app, scope, async (tx) => (await tx.query(selectSend, [scope.tenantId, messageId]))[0] ?? null);
+  return tenantTransaction(
+    app,
+    scope,
+    async (tx) => (await tx.query(selectSend, [scope.tenantId, messageId, windowMs / 1_000, secondLookMarginMs / 1_000]))[0] ?? null,
+  );
 }
 
 /** Writes what became of the request. Role kesher_app. `startedAtMs` is when the request started: that is when the window was closed. */
@@ -117,6 +127,7 @@ async function recordAccepted(
   outcome: Extract<DispatchOutcome, { kind: "accepted" }>,
 ): Promise<void> {
   const { waMessageId, nowMs } = outcome;
+  await lockWaMessageIds(tx, [{ tenantId: scope.tenantId, connectionId: dispatch.connectionId, waMessageId }]);
   await tx.query(dropEcho, [scope.tenantId, dispatch.connectionId, waMessageId, dispatch.id]);
   const [row] = await tx.query(accept, [scope.tenantId, dispatch.id, waMessageId]);
   if (row === undefined) return;

@@ -85,23 +85,29 @@ type Connection = { id: string; tenantId: string; accountId: string; phoneNumber
 /** Aligned with the input. Makes a `discovered` connection for a number of a known account that is seen for the first time. */
 export async function route(tx: Tx, keys: readonly RoutingKey[], nowMs: number): Promise<RoutingResult[]> {
   const accounts = await accountsOf(tx, keys);
-  const numbers = new Map(keys.flatMap((key) => (key.phoneNumberId === null ? [] : [[key.phoneNumberId, key]])));
-  let connections = await findConnections(tx, [...numbers.keys()], namelessAccounts(keys, accounts));
-  const discovered = [...numbers.values()].flatMap((key) => {
+  const numbers = [...new Set(keys.flatMap((key) => key.phoneNumberId ?? []))];
+  const find = (): Promise<Connection[]> => findConnections(tx, numbers, namelessAccounts(keys, accounts));
+  let connections = await find();
+  const known = new Map(connections.map((connection) => [connection.phoneNumberId, connection.accountId]));
+  const discovered = new Map<string, { account: Account; key: RoutingKey }>();
+  const crossed = new Set<string>();
+  for (const key of keys) {
     const account = accountFor(key, accounts);
-    const isKnown = connections.some((connection) => connection.phoneNumberId === key.phoneNumberId);
-    return account === null || isKnown ? [] : [{ account, key }];
-  });
-  if (discovered.length > 0) {
-    await discover(tx, discovered, nowMs);
-    connections = await findConnections(tx, [...numbers.keys()], namelessAccounts(keys, accounts));
+    if (account === null || key.phoneNumberId === null) continue;
+    const accountId = known.get(key.phoneNumberId);
+    if (accountId === undefined) discovered.set(key.phoneNumberId, { account, key });
+    else if (accountId !== account.accountId) crossed.add(account.wabaId);
   }
+  if (discovered.size > 0) await discover(tx, [...discovered.values()], nowMs);
+  // As for accounts below: whoever moves the number to this account right now must see what we are about to park, or we the move.
+  if (crossed.size > 0) await tx.query(lockAccounts, [texts([...crossed])]);
+  if (discovered.size > 0 || crossed.size > 0) connections = await find();
   const byNumber = new Map(connections.map((connection) => [connection.phoneNumberId, connection]));
   const seen = new Map<string, RoutingResult>();
   return keys.map((key) => {
     const name = `${key.appKey} ${key.wabaId ?? ""} ${key.phoneNumberId ?? ""} ${key.displayPhoneNumber ?? ""}`;
-    const known = seen.get(name);
-    if (known !== undefined) return known;
+    const decided = seen.get(name);
+    if (decided !== undefined) return decided;
     const result = decide(key, accountFor(key, accounts), byNumber, connections);
     seen.set(name, result);
     return result;

@@ -30,7 +30,7 @@ const adopt = statement(
    update whatsapp_messages m set wa_message_id = o.wa_message_id
    from ours o left join dropped d on d.id = o.id
    where m.tenant_id = o.tenant_id and m.id = o.id
-   returning m.tenant_id as "tenantId", m.connection_id as "connectionId", m.wa_message_id as "waMessageId"`,
+   returning m.tenant_id as "tenantId", m.connection_id as "connectionId", o.wa_message_id as "waMessageId"`,
   { tenantId: "uuid", connectionId: "uuid", waMessageId: "text" },
 );
 

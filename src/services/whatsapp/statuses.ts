@@ -8,8 +8,10 @@ import { foldFacts, rankOf, type StatusFact, type StatusFold } from "../../core/
 import { ints, texts, times, uuids } from "../../db/arrays.ts";
 import { statement } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
+import { limits } from "../../limits.ts";
 import { adoptSends, ownIdOf } from "./send-adoption.ts";
 import { greatest, messageKey, readStatusFacts, wording, type Fact, type MessageKey } from "./status-facts.ts";
+import { lockClasses } from "./lock-classes.ts";
 
 /** A message whose ticks, times or failure a batch of facts has changed. */
 export type ChangedMessage = MessageKey & {
@@ -25,11 +27,12 @@ export type ChangedMessage = MessageKey & {
   errorCode: number | null;
 };
 
+/** A bounded number of locks, as for addresses (`contact-locks.ts`). */
 const lockMessages = statement(
   "statuses.lock",
-  `select count(pg_advisory_xact_lock(key))::int as locked
-   from (select distinct hashtextextended('wamid:' || connection_id || wa_message_id, 0) as key
-         from unnest($1::text[], $2::text[]) as u (connection_id, wa_message_id) order by 1) k`,
+  `select count(pg_advisory_xact_lock($3, bucket))::int as locked
+   from (select distinct (hashtextextended('wamid:' || connection_id || wa_message_id, 0) & $4::bigint)::int as bucket
+         from unnest($1::text[], $2::text[]) as u (connection_id, wa_message_id) order by 1) b`,
   { locked: "int" },
 );
 
@@ -102,7 +105,7 @@ export async function projectFacts(tx: Tx, facts: readonly Fact[]): Promise<Proj
   // Not found yet, or found as an echo although Meta says that it is a send of ours.
   const open = facts.filter((fact) => !ids.has(messageKey(fact)) || isOursAndNot(fact, ids.get(messageKey(fact))));
   if (open.length === 0) return projection(facts, known);
-  await lock(tx, open);
+  await lockWaMessageIds(tx, open);
   const adopted = await adoptSends(tx, open);
   const missing = [...perMessage].filter(([key]) => !ids.has(key) && !adopted.has(key));
   const late = await applyFolds(tx, new Map(missing));
@@ -118,7 +121,7 @@ function isOursAndNot(fact: Fact, id: string | undefined): boolean {
 /** For whoever has just stored messages with these wamids: brings in the facts that came before them. */
 export async function settleMessages(tx: Tx, keys: readonly MessageKey[]): Promise<Projection> {
   if (keys.length === 0) return { changed: [], verdicts: [] };
-  await lock(tx, keys);
+  await lockWaMessageIds(tx, keys);
   const facts = await readStatusFacts(tx, keys);
   if (facts.length === 0) return { changed: [], verdicts: [] };
   return projection(facts, await applyFolds(tx, groupByMessage(facts)));
@@ -150,8 +153,14 @@ function verdictsOf(facts: readonly Fact[], rows: readonly ChangedMessage[]): Ve
   return [...verdicts.values()];
 }
 
-async function lock(tx: Tx, keys: readonly MessageKey[]): Promise<void> {
-  await tx.query(lockMessages, [texts(keys.map((key) => key.connectionId)), texts(keys.map((key) => key.waMessageId))]);
+/** For whoever is about to set these wamids; before any row of theirs is locked. */
+export async function lockWaMessageIds(tx: Tx, keys: readonly MessageKey[]): Promise<void> {
+  await tx.query(lockMessages, [
+    texts(keys.map((key) => key.connectionId)),
+    texts(keys.map((key) => key.waMessageId)),
+    lockClasses.messages,
+    limits.lockBuckets - 1,
+  ]);
 }
 
 type PerMessage = Map<string, { key: MessageKey; fold: StatusFold }>;
