@@ -179,7 +179,7 @@ test("a database that goes away in mid-batch costs nothing: all of it is tried a
   const cutOff = async (name: string): Promise<void> => {
     if (name !== "worker.before_commit") return;
     await rig.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%kesher_ingest%' and state = 'idle in transaction'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '%kesher_ingest%' and state = 'idle in transaction'`,
     );
   };
   for (let times = 0; times < 2 * limits.attemptsMax; times += 1) {

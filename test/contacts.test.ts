@@ -195,7 +195,7 @@ test("a merge folds what no message tells into the canonical conversation, and s
     [world.tenantId, young?.contactId],
   );
   const [both] = await receive(world, [sighting(world, 3_000, { phone: "972501", userId: "IL.a" })]);
-  assert.deepEqual(both, { contactId: old?.contactId, isNew: false, hasChanged: true });
+  assert.deepEqual(both, { ownContactId: young?.ownContactId, contactId: old?.contactId, isNew: false, hasChanged: true });
   const { rows } = await admin.query(
     `select c.profile_name, v.unread_count, v.inbound_count, v.reply_user_id, extract(epoch from v.refused_at)::int as refused, extract(epoch from v.auto_replied_at)::int as replied,
        extract(epoch from v.free_entry_point_expires_at)::int as free

@@ -53,7 +53,10 @@ test(
     });
     t.after(() => load.stop());
     const kills = { program: 0, database: 0, both: 0, place: 0 };
-    const drawn = Array.from({ length: Math.max(0, killsWanted - 2 * atPlaces.length) }, (_, index) => deck[index % deck.length]);
+    const drawn = Array.from(
+      { length: Math.max(0, killsWanted - 2 * atPlaces.length) },
+      (_, index) => deck[index % deck.length] ?? "program",
+    );
     // One of these between two places: the work that one of them kills again and again would rightly be taken for poison.
     const acts = drawn.flatMap((act, index) => [...atPlaces.slice(index, index + 1), act]);
     for (const act of acts) {

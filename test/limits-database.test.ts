@@ -10,6 +10,7 @@ import { DatabaseRefusal, holdProgramLock, openDatabases } from "../src/db/open.
 import { keepPartitions } from "../src/db/partitions.ts";
 import { LinkError, openPool, type Db, type Server } from "../src/db/pool.ts";
 import { statement } from "../src/db/statement.ts";
+import { sqlStateOf } from "../src/db/sql-state.ts";
 import { createStatistics } from "../src/db/statistics.ts";
 import { transaction } from "../src/db/transaction.ts";
 import { limits } from "../src/limits.ts";
@@ -113,6 +114,17 @@ test("Partitions are made as far ahead as they should be, and dropped when what 
     assert.ok(!(await keepPartitions(owner, endMs - 1 + days * dayMs)).dropped.includes(first), first);
     assert.ok((await keepPartitions(owner, endMs + days * dayMs)).dropped.includes(first), first);
   }
+});
+
+test("Upkeep gives up a lock that it does not get in time, so that the path in never waits behind it", async () => {
+  await superuser.query("begin; lock table webhook_deliveries in access share mode");
+  const startMs = performance.now();
+  await assert.rejects(keepPartitions(owner, Date.UTC(2060, 0, 1)), (error) => sqlStateOf(error) === "55P03");
+  const waitedMs = performance.now() - startMs;
+  assert.ok(waitedMs >= limits.upkeepLockWaitMs && waitedMs < 10 * limits.upkeepLockWaitMs, `${Math.round(waitedMs)} ms`);
+  await superuser.query("rollback");
+  const { made } = await keepPartitions(owner, Date.UTC(2060, 0, 1));
+  assert.ok(made.length > 0);
 });
 
 test("Every session has the time limits that PostgreSQL enforces", async () => {

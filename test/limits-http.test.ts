@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { after, test } from "node:test";
 import { createKeyCache } from "../src/http/key-cache.ts";
 import { registerPage } from "../src/http/page.ts";
+import { createWebhookHandler } from "../src/http/webhook.ts";
 import { createReadiness } from "../src/http/readiness.ts";
 import { limits } from "../src/limits.ts";
 import { createAppSecrets } from "../src/webhooks/app-secrets.ts";
@@ -17,7 +19,8 @@ const asTenant = { key: tenant.key };
 const asAdmin = { key: adminKey };
 const began = performance.now();
 // Under way while the other tests run, since its end is 15 s off.
-const halfHeaders = closedAfter("GET /livez HTTP/1.1\r\nHost: x\r\n");
+const halfHeaders = closedAfter(Number(new URL(api.url).port), "GET /livez HTTP/1.1\r\nHost: x\r\n");
+const halfBody = startHalfBody();
 
 test("Lists give their default without a limit, and as many as the most", async () => {
   const { id, key } = await api.tenant();
@@ -184,6 +187,12 @@ test("The form behind which a customer writes takes its bytes and no more", asyn
   assert.equal(await send(limits.sandboxFormBytesMax + 1), 413);
 });
 
+test("A webhook's body that does not come to its end in time is 408, and holds no memory any more", async () => {
+  const { said, ms } = await halfBody;
+  assert.match(said, /^HTTP\/1.1 408 /);
+  assert.ok(ms >= limits.webhookBodyMsMax - 50 && ms < limits.webhookBodyMsMax + 2_000, `${Math.round(ms)} ms`);
+});
+
 test("A caller that does not end its headers is cut off in time", async () => {
   await halfHeaders;
   const elapsedMs = performance.now() - began;
@@ -195,10 +204,31 @@ async function status(method: string, path: string, body: unknown): Promise<numb
   return (await api.call(method, path, { ...asAdmin, body })).status;
 }
 
-/** Sends this and no more; resolves when the server hangs up. */
-async function closedAfter(text: string): Promise<void> {
-  const socket = connect(Number(new URL(api.url).port), "127.0.0.1");
+/** Sends this and no more. Resolves, when the server hangs up, with what it said. */
+async function closedAfter(port: number, text: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.setEncoding("utf8");
+  let said = "";
+  socket.on("data", (piece: string) => (said += piece));
   socket.write(text);
-  socket.resume();
   await once(socket, "close");
+  return said;
+}
+
+/** A webhook whose body never comes to its end. */
+async function startHalfBody(): Promise<{ said: string; ms: number }> {
+  const handle = createWebhookHandler({
+    secretsOf: () => ["secret"],
+    receive: () => Promise.reject(new Error("nothing was received")),
+    onAnswer: () => undefined,
+    isDraining: () => false,
+  });
+  const server = createServer((incoming, response) => handle(incoming, response, ""));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  after(() => server.close());
+  const address = server.address();
+  assert.ok(address !== null && typeof address !== "string");
+  const startMs = performance.now();
+  const said = await closedAfter(address.port, "POST /webhook/whatsapp HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+  return { said, ms: performance.now() - startMs };
 }

@@ -59,6 +59,17 @@ test("The cache of deliveries takes bodies up to its bytes, leaves out what does
   assert.ok(cache.take("c", "whatsapp-messages") !== undefined);
 });
 
+test("A full cache of deliveries makes room only by what nobody took for so long", () => {
+  const cache = new DeliveryCache(limits.deliveryCacheBytesMax);
+  const put = (id: string, receivedAtMs: number): boolean => {
+    cache.put(id, { appKey: "", receivedAtMs, located: [] }, ["whatsapp-messages"], limits.deliveryCacheBytesMax);
+    return cache.take(id, "whatsapp-messages") !== undefined;
+  };
+  cache.put("old", { appKey: "", receivedAtMs: 0, located: [] }, ["whatsapp-messages"], 1);
+  assert.ok(!put("early", limits.deliveryCacheKeptMs));
+  assert.ok(put("late", limits.deliveryCacheKeptMs + 1));
+});
+
 test("The caches of people and links hold their most, and the least used is the first to go", () => {
   const sighting = (ordinal: number): Sighting => ({
     tenantId: "t",

@@ -18,6 +18,7 @@ const edges: Readonly<Record<string, Readonly<Record<string, readonly Limit[]>>>
     "One call replays as many parked updates": ["replayMax"],
     "Readiness is asked of the database": ["readinessKeptMs"],
     "The form behind which a customer writes": ["sandboxFormBytesMax"],
+    "A webhook's body that does not come": ["webhookBodyMsMax"],
     "A caller that does not end its headers": ["httpHeadersMsMax", "httpConnectionsCheckMs"],
   },
   "limits-database": {
@@ -32,6 +33,7 @@ const edges: Readonly<Record<string, Readonly<Record<string, readonly Limit[]>>>
       "partitionsAheadDays",
       "partitionsAheadMonths",
     ],
+    "Upkeep gives up a lock": ["upkeepLockWaitMs"],
     "Every session has the time limits": ["statementMsMax", "lockWaitMsMax", "idleInTransactionMsMax"],
     "Each pool opens its number of sessions": [
       "appConnectionsMax",
@@ -47,6 +49,7 @@ const edges: Readonly<Record<string, Readonly<Record<string, readonly Limit[]>>>
     "A body of the most updates": ["updatesPerBodyMax"],
     "A name of the most characters": ["nameCharsMax"],
     "The cache of deliveries takes bodies": ["deliveryCacheBytesMax"],
+    "A full cache of deliveries makes room": ["deliveryCacheKeptMs"],
     "The caches of people and links": ["knownLinksMax", "knownPeopleMax"],
     "Sessions are bounded in number and in time": ["sessionsMax", "sessionMsMax"],
     "A loop with nothing to do": ["pollMs", "retryMsMin", "retryMsMax"],
@@ -121,6 +124,8 @@ const untested: readonly { why: string; keys: readonly Limit[] }[] = [
       "sandboxPostAttemptsMax",
       "drainGraceMs",
       "stopMsMax",
+      "stopPartsMsMax",
+      "stopPartMsMin",
     ],
   },
   {
@@ -139,7 +144,7 @@ const untested: readonly { why: string; keys: readonly Limit[] }[] = [
       "sandboxPendingStatusesMax",
     ],
   },
-  { why: "used in every copy, and without a visible edge", keys: ["backupChunkBytes", "backupCopiesMax", "intakeSlots"] },
+  { why: "used in every copy, and without a visible edge", keys: ["backupChunkBytes", "backupCopiesMax", "intakeSlots", "lockBuckets"] },
   { why: "an older PostgreSQL would be needed", keys: ["postgresVersionMin"] },
 ];
 
@@ -192,6 +197,6 @@ const spokenFor: ReadonlySet<string> = new Set([
 test("Every limit is a whole number above zero, and its name ends in its unit or bound", () => {
   for (const [key, value] of Object.entries(limits)) {
     assert.ok(Number.isSafeInteger(value) && value > 0, key);
-    assert.match(key, /(Max|Min|Ms|Bytes|Days|Months|Default|Factor|Slots|From)$/, key);
+    assert.match(key, /(Max|Min|Ms|Bytes|Days|Months|Default|Factor|Slots|Buckets|From)$/, key);
   }
 });

@@ -350,13 +350,7 @@ test("bodies in memory have a common limit: above it 503, and room again when th
     }),
   );
   assert.match(await refused, /^HTTP\/1\.1 503 [^]*retry-after: 5/i);
-  assert.deepEqual(
-    answers
-      .filter(({ bytes }) => bytes > largest / 2)
-      .map(({ outcome }) => outcome)
-      .slice(-1),
-    ["unavailable"],
-  );
+  assert.equal(answers.at(-1)?.outcome, "unavailable");
   assert.equal((await post(jsonOf(bodyOf(text())))).status, 200);
   const left = new Promise<void>((resolve) => {
     let waiting = fit;

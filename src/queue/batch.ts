@@ -89,15 +89,18 @@ async function runInHalves(options: BatchOptions): Promise<BatchResult> {
  * right before it begins and for nothing else, so that what merely waited when the process ended is not blamed for it.
  */
 async function runWithCare(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
-  const { survived } = careOf(options.db);
-  const attemptOf = (row: PendingRow): number => (survived.has(row.id) ? row.attempts : row.attempts + 1);
+  const care = careOf(options.db);
+  const attemptOf = (row: PendingRow): number => (care.survived.has(row.id) ? row.attempts : row.attempts + 1);
   const together = rows.filter((row) => attemptOf(row) < limits.attemptsAloneFrom);
   // The least suspicious first: the guilty one holds up nobody, and an innocent one that was hit by chance is seldom hit again.
   const alone = rows.filter((row) => attemptOf(row) >= limits.attemptsAloneFrom).toSorted((a, b) => a.attempts - b.attempts);
   const results: BatchResult[] = [];
-  for (const group of [together, ...alone.map((row) => [row])]) {
-    if (group.length > 0) results.push(await inTurn(options.db, () => tryOnce(options, group)));
+  while (together.length > 0) {
+    const group = takeUpdates(together, care.updatesAtOnce);
+    results.push(await inTurn(options.db, () => tryOnce(options, group)));
+    care.updatesAtOnce = Math.min(2 * care.updatesAtOnce, limits.claimUpdatesMax);
   }
+  for (const row of alone) results.push(await inTurn(options.db, () => tryOnce(options, [row])));
   return sum(results);
 }
 
@@ -134,13 +137,22 @@ type Care = {
   /** Rows whose counted attempt failed because the database was unavailable: the process outlived it, so it counts no further. */
   survived: Set<PendingRow["id"]>;
   lastTurn: Promise<unknown>;
+  /** Small at first and doubled by each success: what ended the process is likely to come soon, and takes few others with it. */
+  updatesAtOnce: number;
 };
 const cares = new WeakMap<Db, Care>();
 
 function careOf(db: Db): Care {
-  const known = cares.get(db) ?? { survived: new Set(), lastTurn: Promise.resolve() };
+  const known = cares.get(db) ?? { survived: new Set(), lastTurn: Promise.resolve(), updatesAtOnce: limits.pendingRowUpdatesMax };
   cares.set(db, known);
   return known;
+}
+
+/** Takes rows from the front, always one. */
+function takeUpdates(rows: PendingRow[], updatesMax: number): PendingRow[] {
+  let updates = 0;
+  const end = rows.findIndex((row, index) => (updates += row.updates) > updatesMax && index > 0);
+  return rows.splice(0, end === -1 ? rows.length : end);
 }
 
 /** One counted attempt at a time over all lanes of this process: when it ends, only that one is to blame. */

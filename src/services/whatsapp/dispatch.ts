@@ -23,7 +23,7 @@ const claim = statement(
        and (c.refused_at is null or c.refused_at <= c.last_customer_message_at) as is_open
      from whatsapp_messages p join whatsapp_conversations asked on asked.tenant_id = p.tenant_id and asked.id = p.conversation_id
        join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = coalesce(asked.merged_into_id, asked.id)
-     where p.status = 'pending' and p.origin = 'automatic' and p.dispatching_at is null
+     where p.wa_message_id is null and p.direction = 'outbound' and p.status = 'pending' and p.origin = 'automatic' and p.dispatching_at is null
      order by p.created_at limit $1 for update of p skip locked
    ) d
    where m.tenant_id = d.tenant_id and m.id = d.id
@@ -34,7 +34,7 @@ const claim = statement(
 const abandon = statement(
   "dispatch.abandon",
   `update whatsapp_messages set status = 'unknown'
-   where status = 'pending' and dispatching_at < clock_timestamp() - make_interval(secs => $1::int)
+   where wa_message_id is null and direction = 'outbound' and status = 'pending' and dispatching_at < clock_timestamp() - make_interval(secs => $1::int)
    returning tenant_id as "tenantId", id, conversation_id as "conversationId"`,
   { tenantId: "uuid", id: "uuid", conversationId: "uuid" },
 );
