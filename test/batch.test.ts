@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { limits } from "../src/limits.ts";
 import type { BatchResult } from "../src/queue/index.ts";
-import { isUnavailable } from "../src/queue/batch.ts";
+import { isUnavailable } from "../src/queue/blame.ts";
 import { replayDelivery, replayDeliveryRange, replayParked, replayParkedRange } from "../src/webhooks/replay.ts";
 import { readStats } from "../src/webhooks/stats.ts";
 import { bodyOf, message, status, type Element } from "./support/bodies.ts";

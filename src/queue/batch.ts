@@ -5,9 +5,7 @@
  * - the data is at fault: the batch is cut in halves until the guilty update is found, which alone is parked;
  * - the process dies: the work is found again, counted, and from the second attempt on run update by update.
  */
-import { classifyFailure } from "../core/failure.ts";
-import { LinkError, type Db } from "../db/pool.ts";
-import { sqlStateOf } from "../db/sql-state.ts";
+import type { Db } from "../db/pool.ts";
 import { transaction, type Tx } from "../db/transaction.ts";
 import type { Failpoint } from "../failpoint.ts";
 import { limits } from "../limits.ts";
@@ -16,6 +14,8 @@ import { decodeUpdate, updateText } from "../services/whatsapp/graph/decode.ts";
 import type { Lane, LocatedUpdate, Update } from "../services/whatsapp/graph/updates.ts";
 import { touchConnections } from "../services/whatsapp/routing.ts";
 import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
+import { detailOf, isUnavailable, mayBeTheData } from "./blame.ts";
+import { careOf, inTurn, takeUpdates } from "./care.ts";
 import { claimPending, countAttempts, insertPendingUnits, reclaimPending, type PendingRow } from "./pending.ts";
 import { settle, type Applied } from "./settle.ts";
 import { loadItems, routeItems, type Outcome, type Parked, type RoutedItem } from "./work.ts";
@@ -116,13 +116,10 @@ async function tryOnce(options: BatchOptions, rows: readonly PendingRow[]): Prom
   } catch (error) {
     if (survived.size > limits.claimRowsMax) survived.clear();
     // A statement that is too slow, or that needs more memory or locks than there are, may be the data's doing: that attempt counts.
-    if (isUnavailable(error) && !mayBeTheData.has(sqlStateOf(error) ?? "")) for (const row of mine) survived.add(row.id);
+    if (isUnavailable(error) && !mayBeTheData(error)) for (const row of mine) survived.add(row.id);
     throw error;
   }
 }
-
-/** query_canceled (by a time-out), out_of_memory (also of the lock table), statement_too_complex. */
-const mayBeTheData: ReadonlySet<string> = new Set(["57014", "53200", "54001"]);
 
 /** All at attempt 1, or one row that is not. */
 async function runCounted(options: BatchOptions, rows: readonly PendingRow[]): Promise<BatchResult> {
@@ -131,36 +128,6 @@ async function runCounted(options: BatchOptions, rows: readonly PendingRow[]): P
   if (first.attempts > limits.attemptsMax) return reclaimAndApply(options, rows, parkAsCrashed, undecoded);
   const isDivisible = first.attempts >= limits.attemptsAloneFrom && !isUnit(first);
   return isDivisible ? divide(options, rows) : reclaimAndApply(options, rows, applyInHalves);
-}
-
-type Care = {
-  /** Rows whose counted attempt failed because the database was unavailable: the process outlived it, so it counts no further. */
-  survived: Set<PendingRow["id"]>;
-  lastTurn: Promise<unknown>;
-  /** Small at first and doubled by each success: what ended the process is likely to come soon, and takes few others with it. */
-  updatesAtOnce: number;
-};
-const cares = new WeakMap<Db, Care>();
-
-function careOf(db: Db): Care {
-  const known = cares.get(db) ?? { survived: new Set(), lastTurn: Promise.resolve(), updatesAtOnce: limits.pendingRowUpdatesMax };
-  cares.set(db, known);
-  return known;
-}
-
-/** Takes rows from the front, always one. */
-function takeUpdates(rows: PendingRow[], updatesMax: number): PendingRow[] {
-  let updates = 0;
-  const end = rows.findIndex((row, index) => (updates += row.updates) > updatesMax && index > 0);
-  return rows.splice(0, end === -1 ? rows.length : end);
-}
-
-/** One counted attempt at a time over all lanes of this process: when it ends, only that one is to blame. */
-function inTurn<T>(db: Db, act: () => Promise<T>): Promise<T> {
-  const care = careOf(db);
-  const turn = care.lastTurn.then(act);
-  care.lastTurn = turn.catch(() => undefined);
-  return turn;
 }
 
 async function reclaimAndApply(
@@ -276,20 +243,6 @@ async function parkAsCrashed(_tx: Tx, _options: BatchOptions, items: readonly Ro
     detail: `The worker ended ${limits.attemptsMax} times while it applied this update`,
   }));
   return { applied: [], parked, events: [], onCommit: [] };
-}
-
-/** An error without a SQLSTATE on a living link is our own: the data led to it, so it counts as the data's fault. */
-export function isUnavailable(error: unknown): boolean {
-  if (error instanceof LinkError) return true;
-  const sqlState = sqlStateOf(error);
-  return sqlState !== null && classifyFailure(sqlState) === "unavailable";
-}
-
-/** The server's message may quote a customer's text, so only its kind is kept. */
-function detailOf(error: unknown): string {
-  const sqlState = sqlStateOf(error);
-  if (sqlState !== null) return `The database refused it with SQLSTATE ${sqlState}`;
-  return error instanceof Error ? `${error.name}: ${error.message}` : "An error of no kind";
 }
 
 function connectionsOf(items: readonly RoutedItem[]): string[] {
