@@ -184,7 +184,11 @@ async function applyRows(tx: Tx, options: BatchOptions, rows: readonly PendingRo
   const { routed, parked } = await routeItems(tx, items, nowMs);
   const part = await how(tx, options, routed, nowMs);
   const allParked = [...parked, ...part.parked];
-  await touchConnections(tx, connectionsOf(routed), nowMs);
+  await touchConnections(
+    tx,
+    routed.map(({ route }) => route),
+    nowMs,
+  );
   const tenantIds = await settle(tx, options.lane, { applied: part.applied, parked: allParked, events: part.events }, nowMs);
   await options.failpoint("worker.before_commit");
   return {
@@ -243,10 +247,6 @@ async function parkAsCrashed(_tx: Tx, _options: BatchOptions, items: readonly Ro
     detail: `The worker ended ${limits.attemptsMax} times while it applied this update`,
   }));
   return { applied: [], parked, events: [], onCommit: [] };
-}
-
-function connectionsOf(items: readonly RoutedItem[]): string[] {
-  return [...new Set(items.flatMap((item) => item.route.connectionId ?? []))];
 }
 
 function sum(results: readonly BatchResult[]): BatchResult {

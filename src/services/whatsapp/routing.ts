@@ -67,8 +67,14 @@ const insertDiscovered = statement(
 
 const touch = statement(
   "routing.touch",
-  `update whatsapp_connections set last_seen_at = $2::timestamptz
-   where id = any($1::uuid[]) and (last_seen_at is null or last_seen_at < $2::timestamptz - interval '1 minute')`,
+  `update whatsapp_connections c set last_seen_at = $3::timestamptz
+   from (
+     select n.tenant_id, n.id from unnest($1::uuid[], $2::uuid[]) as u (tenant_id, id)
+     join whatsapp_connections n on n.tenant_id = u.tenant_id and n.id = u.id
+     where n.last_seen_at is null or n.last_seen_at < $3::timestamptz - interval '1 minute'
+     for no key update of n skip locked
+   ) stale
+   where c.tenant_id = stale.tenant_id and c.id = stale.id`,
   {},
 );
 
@@ -115,8 +121,10 @@ export async function route(tx: Tx, keys: readonly RoutingKey[], nowMs: number):
 }
 
 /** Notes that the connections were heard of, at most once a minute each. */
-export async function touchConnections(tx: Tx, connectionIds: readonly string[], nowMs: number): Promise<void> {
-  if (connectionIds.length > 0) await tx.query(touch, [uuids(connectionIds), new Date(nowMs).toISOString()]);
+export async function touchConnections(tx: Tx, seen: readonly Route[], nowMs: number): Promise<void> {
+  const byConnection = new Map(seen.flatMap(({ tenantId, connectionId }) => (connectionId === null ? [] : [[connectionId, tenantId]])));
+  if (byConnection.size === 0) return;
+  await tx.query(touch, [uuids([...byConnection.values()]), uuids([...byConnection.keys()]), new Date(nowMs).toISOString()]);
 }
 
 function decide(
