@@ -130,7 +130,7 @@ export const limits = {
   /** Updates in one row of the queue, but for a single body that holds more. */
   pendingRowUpdatesMax: 256,
   /** Parsed bodies that wait for the workers of this node. */
-  deliveryCacheBytesMax: 32 * 2 ** 20,
+  deliveryCacheBytesMax: 8 * 2 ** 20,
   /** One claim of a worker. */
   claimAccountsMax: 1_000,
   claimRowsMax: 1_000,
@@ -163,7 +163,7 @@ export const limits = {
 
   /** Sessions with the database, per purpose. */
   appConnectionsMax: 10,
-  workerConnectionsMax: 6,
+  workerConnectionsMax: 10,
   platformConnectionsMax: 4,
   postgresVersionMin: 180_000,
   lockRetryMs: 250,
@@ -208,4 +208,9 @@ export const limits = {
   /** On SIGTERM everything before the embedded database has this long. */
   stopPartsMsMax: 5_000,
   stopPartMsMin: 50,
+
+  /** Batches of one lane under way at once on a node: while one waits for the database, the other decodes. */
+  batchesPerLane: 2,
+  /** A batch of this many updates says that more wait, and calls for the next loop of its lane. */
+  batchUpdatesBusy: 300,
 } as const;

@@ -4,6 +4,7 @@
  */
 import type { Db } from "../db/pool.ts";
 import type { Failpoint } from "../failpoint.ts";
+import { limits } from "../limits.ts";
 import type { Lane } from "../services/whatsapp/graph/updates.ts";
 import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
 import { runBatch, type Apply, type BatchResult } from "./batch.ts";
@@ -49,7 +50,7 @@ export type Workers = {
   stop(): Promise<void>;
 };
 
-/** Starts one loop per lane and one for the automatic replies. They run until `stopWorkers`. */
+/** Starts the loops of each lane and one for the automatic replies. They run until `stopWorkers`. */
 export function startWorkers(options: WorkersOptions): Workers {
   const startedAtMs = options.nowMs();
   const replies = new Loop({
@@ -61,42 +62,57 @@ export function startWorkers(options: WorkersOptions): Workers {
     onError: (error, attempt, waitMs) => options.onError("auto-reply", error, attempt, waitMs),
     random: options.random,
   });
-  const loops = new Map<Lane, Loop>(
-    lanes.map((lane) => [
+  /** The loops of each lane. The first turns whenever there is work, each further one while batches are large. */
+  const loops = new Map<Lane, readonly Loop[]>(lanes.map((lane) => [lane, loopsOf(lane)]));
+
+  function loopsOf(lane: Lane): readonly Loop[] {
+    const made: Loop[] = [];
+    for (let index = 0; index < limits.batchesPerLane; index += 1) {
+      made.push(
+        new Loop({
+          runOnce: async () => {
+            const result = await runLane(lane);
+            const isBusy = result.updates >= limits.batchUpdatesBusy;
+            if (isBusy) made[index + 1]?.wake();
+            return index === 0 ? result.rows > 0 : isBusy;
+          },
+          onError: (error, attempt, waitMs) => options.onError(lane, error, attempt, waitMs),
+          random: options.random,
+        }),
+      );
+    }
+    return made;
+  }
+
+  async function runLane(lane: Lane): Promise<BatchResult> {
+    const began = performance.now();
+    const result = await runBatch({
+      db: options.ingest,
       lane,
-      new Loop({
-        runOnce: async () => {
-          const began = performance.now();
-          const result = await runBatch({
-            db: options.ingest,
-            lane,
-            apply: workers[lane],
-            cache: options.cache,
-            nowMs: options.nowMs,
-            startedAtMs,
-            failpoint: options.failpoint,
-          });
-          if (result.rows === 0) return false;
-          options.onActivity(result.tenantIds);
-          options.onBatch(lane, result, performance.now() - began);
-          if (result.tenantIds.length > 0 && lane === "whatsapp-messages") replies.wake();
-          return true;
-        },
-        onError: (error, attempt, waitMs) => options.onError(lane, error, attempt, waitMs),
-        random: options.random,
-      }),
-    ]),
-  );
-  for (const loop of [...loops.values(), replies]) loop.start();
+      apply: workers[lane],
+      cache: options.cache,
+      nowMs: options.nowMs,
+      startedAtMs,
+      failpoint: options.failpoint,
+    });
+    if (result.rows === 0) return result;
+    options.onActivity(result.tenantIds);
+    options.onBatch(lane, result, performance.now() - began);
+    if (result.tenantIds.length > 0 && lane === "whatsapp-messages") replies.wake();
+    return result;
+  }
+
+  const all = [...[...loops.values()].flat(), replies];
+  for (const loop of all) loop.start();
   return {
     wake(wanted) {
-      for (const lane of wanted) loops.get(lane)?.wake();
+      for (const lane of wanted) loops.get(lane)?.[0]?.wake();
     },
     wakeAll() {
-      for (const loop of loops.values()) loop.wake();
+      for (const lane of lanes) loops.get(lane)?.[0]?.wake();
     },
     async stop() {
-      await Promise.all([...loops.values(), replies].map((loop) => loop.stop()));
+      await Promise.all(all.map((loop) => loop.stop()));
     },
   };
 }
