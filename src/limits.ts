@@ -209,8 +209,6 @@ export const limits = {
   stopPartsMsMax: 5_000,
   stopPartMsMin: 50,
 
-  /** Batches of one lane under way at once on a node: while one waits for the database, the other decodes. */
+  /** Batches of one lane under way at once on a node. */
   batchesPerLane: 2,
-  /** A batch of this many updates says that more wait, and calls for the next loop of its lane. */
-  batchUpdatesBusy: 300,
 } as const;

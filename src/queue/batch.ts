@@ -16,7 +16,16 @@ import { touchConnections } from "../services/whatsapp/routing.ts";
 import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
 import { detailOf, isUnavailable, mayBeTheData } from "./blame.ts";
 import { careOf, inTurn, takeUpdates } from "./care.ts";
-import { claimPending, countAttempts, insertPendingUnits, reclaimPending, type PendingRow } from "./pending.ts";
+import {
+  claimPending,
+  countAttempts,
+  insertPendingUnits,
+  reclaimPending,
+  wholeShare,
+  type ClaimLimits,
+  type PendingRow,
+  type Share,
+} from "./pending.ts";
 import { settle, type Applied } from "./settle.ts";
 import { loadItems, routeItems, type Outcome, type Parked, type RoutedItem } from "./work.ts";
 
@@ -30,6 +39,8 @@ export type BatchOptions = {
   apply: Apply;
   cache: DeliveryCache | null;
   nowMs: () => number;
+  /** Loops of one lane share the accounts, so that their batches do not wait for each other's rows. */
+  share?: Share;
   /** Pending work from before this time may have ended a process. */
   startedAtMs: number;
   /** Test-only fail points; does nothing in production. */
@@ -57,7 +68,7 @@ async function claimAndApply(options: BatchOptions): Promise<BatchResult | { sus
   const done = await transaction(db, async (tx): Promise<Done | { suspicious: PendingRow[] }> => {
     const nowMs = options.nowMs();
     const suspiciousBeforeMs = Math.max(options.startedAtMs, nowMs - limits.suspiciousAfterMs);
-    const rows = await claimPending(tx, lane, claimLimits, suspiciousBeforeMs);
+    const rows = await claimPending(tx, lane, claimLimits(options), suspiciousBeforeMs);
     if (rows.length === 0) return { result: nothing };
     const suspicious = rows.filter((row) => row.isSuspicious);
     if (suspicious.length > 0) return { suspicious };
@@ -69,12 +80,14 @@ async function claimAndApply(options: BatchOptions): Promise<BatchResult | { sus
   return done.result;
 }
 
-const claimLimits = { accountsMax: limits.claimAccountsMax, rowsMax: limits.claimRowsMax, updatesMax: limits.claimUpdatesMax };
+function claimLimits({ share = wholeShare }: BatchOptions): ClaimLimits {
+  return { accountsMax: limits.claimAccountsMax, rowsMax: limits.claimRowsMax, updatesMax: limits.claimUpdatesMax, share };
+}
 
 /** The database refused something in the data: the same rows again, cut until the guilty updates stand alone. */
 async function runInHalves(options: BatchOptions): Promise<BatchResult> {
   const done = await transaction(options.db, async (tx): Promise<Done | { suspicious: PendingRow[] }> => {
-    const rows = await claimPending(tx, options.lane, claimLimits, 0);
+    const rows = await claimPending(tx, options.lane, claimLimits(options), 0);
     // Such rows are claimed by the careful way only; the claim has not deleted anything.
     if (rows.some((row) => row.isSuspicious)) return { suspicious: rows.filter((row) => row.isSuspicious) };
     return rows.length === 0 ? { result: nothing } : applyRows(tx, options, rows, applyInHalves);

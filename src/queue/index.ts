@@ -9,6 +9,7 @@ import type { Lane } from "../services/whatsapp/graph/updates.ts";
 import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
 import { runBatch, type Apply, type BatchResult } from "./batch.ts";
 import { Loop } from "./loop.ts";
+import type { Share } from "./pending.ts";
 import { runAutoReplies, type AutoReplyOptions } from "./workers/auto-reply.worker.ts";
 import { applyAccountEvents } from "./workers/whatsapp-account.worker.ts";
 import { applyMessages } from "./workers/whatsapp-message.worker.ts";
@@ -62,54 +63,48 @@ export function startWorkers(options: WorkersOptions): Workers {
     onError: (error, attempt, waitMs) => options.onError("auto-reply", error, attempt, waitMs),
     random: options.random,
   });
-  /** The loops of each lane. The first turns whenever there is work, each further one while batches are large. */
   const loops = new Map<Lane, readonly Loop[]>(lanes.map((lane) => [lane, loopsOf(lane)]));
 
+  /** While one loop waits for the database, the other decodes. Each has its share of the accounts: their rows do not meet. */
   function loopsOf(lane: Lane): readonly Loop[] {
-    const made: Loop[] = [];
-    for (let index = 0; index < limits.batchesPerLane; index += 1) {
-      made.push(
+    return Array.from(
+      { length: limits.batchesPerLane },
+      (_, index) =>
         new Loop({
-          runOnce: async () => {
-            const result = await runLane(lane);
-            const isBusy = result.updates >= limits.batchUpdatesBusy;
-            if (isBusy) made[index + 1]?.wake();
-            return index === 0 ? result.rows > 0 : isBusy;
-          },
+          runOnce: () => runLane(lane, { index, of: limits.batchesPerLane }),
           onError: (error, attempt, waitMs) => options.onError(lane, error, attempt, waitMs),
           random: options.random,
         }),
-      );
-    }
-    return made;
+    );
   }
 
-  async function runLane(lane: Lane): Promise<BatchResult> {
+  async function runLane(lane: Lane, share: Share): Promise<boolean> {
     const began = performance.now();
     const result = await runBatch({
       db: options.ingest,
       lane,
+      share,
       apply: workers[lane],
       cache: options.cache,
       nowMs: options.nowMs,
       startedAtMs,
       failpoint: options.failpoint,
     });
-    if (result.rows === 0) return result;
+    if (result.rows === 0) return false;
     options.onActivity(result.tenantIds);
     options.onBatch(lane, result, performance.now() - began);
     if (result.tenantIds.length > 0 && lane === "whatsapp-messages") replies.wake();
-    return result;
+    return true;
   }
 
   const all = [...[...loops.values()].flat(), replies];
   for (const loop of all) loop.start();
   return {
     wake(wanted) {
-      for (const lane of wanted) loops.get(lane)?.[0]?.wake();
+      for (const lane of wanted) for (const loop of loops.get(lane) ?? []) loop.wake();
     },
     wakeAll() {
-      for (const lane of lanes) loops.get(lane)?.[0]?.wake();
+      for (const loop of [...loops.values()].flat()) loop.wake();
     },
     async stop() {
       await Promise.all(all.map((loop) => loop.stop()));

@@ -36,13 +36,14 @@ const claim = statement(
      union all
      select (select p.account from webhook_pending p where p.kind = $1 and p.account > w.account order by p.account limit 1), w.ordinal + 1
      from waiting w where w.account is not null and w.ordinal < $2
+   ), mine as (
+     select account from waiting where account is not null and mod(abs(hashtext(account)::bigint), $7::bigint) = $8
    ), locked as materialized (
-     select p.* from waiting w
+     select p.* from mine w
      cross join lateral (
        select x.* from webhook_pending x where x.kind = $1 and x.account = w.account
-       order by x.id limit greatest(1, $3 / (select count(account) from waiting)) for update skip locked
+       order by x.id limit greatest(1, $3 / (select count(*) from mine)) for update skip locked
      ) p
-     where w.account is not null
    ), turns as (
      select *, sum(updates) over (partition by account order by id) - updates as turn from locked
    ), budgeted as (
@@ -91,19 +92,25 @@ const parkedByReason = statement(
   { reason: "text", parked: "int" },
 );
 
-export type ClaimLimits = { accountsMax: number; rowsMax: number; updatesMax: number };
+/** Which part of the accounts a loop works for: those whose hash leaves `index` when divided by `of`. */
+export type Share = { index: number; of: number };
+export const wholeShare: Share = { index: 0, of: 1 };
+
+export type ClaimLimits = { accountsMax: number; rowsMax: number; updatesMax: number; share?: Share };
 
 /** Where the next claim of this process begins. Only a matter of turns: whoever forgets it, begins with the first account. */
-const goOnFrom = new Map<Lane, string>();
+const goOnFrom = new Map<string, string>();
 
 /** Rows come back deleted, unless one of them is suspicious: then they are only locked. */
 export async function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, suspiciousBeforeMs: number): Promise<PendingRow[]> {
   const values = [lane, limits.accountsMax, limits.rowsMax, limits.updatesMax, time(suspiciousBeforeMs)];
-  const from = goOnFrom.get(lane) ?? "";
-  const rows = await tx.query(claim, [...values, from]);
-  goOnFrom.set(lane, rows[0]?.goOnFrom ?? "");
+  const { index, of } = limits.share ?? wholeShare;
+  const turn = `${lane} ${index} ${of}`;
+  const from = goOnFrom.get(turn) ?? "";
+  const rows = await tx.query(claim, [...values, from, of, index]);
+  goOnFrom.set(turn, rows[0]?.goOnFrom ?? "");
   // Nobody waits behind the one that was last: begin again.
-  return rows.length === 0 && from !== "" ? tx.query(claim, [...values, ""]) : rows;
+  return rows.length === 0 && from !== "" ? tx.query(claim, [...values, "", of, index]) : rows;
 }
 
 export function countAttempts(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {
