@@ -210,5 +210,5 @@ export const limits = {
   stopPartMsMin: 50,
 
   /** Batches of one lane under way at once on a node. */
-  batchesPerLane: 2,
+  laneLoopsMax: 2,
 } as const;

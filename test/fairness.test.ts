@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { transaction, type Tx } from "../src/db/transaction.ts";
 import { claimPending, type ClaimLimits, type PendingRow } from "../src/queue/pending.ts";
+import { limits } from "../src/limits.ts";
 import type { Lane } from "../src/services/whatsapp/graph/updates.ts";
 import { bodyOf, message } from "./support/bodies.ts";
 import { randomDigits, startRig } from "./support/worker.ts";
@@ -139,4 +140,20 @@ test("through the whole path a quiet tenant's message is applied in the first tu
   const [row] = await rig.sql<{ n: number }>(`select count(*)::int as n from whatsapp_messages where connection_id = $1`, [quiet.id]);
   assert.equal(row?.n, 1);
   await rig.drain();
+});
+
+test("the loops of a lane claim disjoint shares of the accounts, and together all of them", async () => {
+  const accounts = Array.from({ length: 20 }, (_, index) => `shared ${index}`);
+  for (const account of accounts) await queue(account, 2);
+  const of = limits.laneLoopsMax;
+  const claims: PendingRow[][] = [];
+  for (let index = 0; index < of; index += 1) claims.push(await claim({ accountsMax: 30, share: { index, of } }));
+  assert.ok(claims.every((rows) => rows.length > 0));
+  const seen = claims.map((rows) => new Set(rows.map((row) => row.account)));
+  assert.equal(
+    seen.reduce((sum, set) => sum + set.size, 0),
+    accounts.length,
+  );
+  assert.deepEqual(seen.flatMap((set) => [...set]).toSorted(), accounts.toSorted());
+  assert.equal(claims.flat().length, 2 * accounts.length);
 });

@@ -21,6 +21,7 @@ const edges: Readonly<Record<string, Readonly<Record<string, readonly Limit[]>>>
     "A webhook's body that does not come": ["webhookBodyMsMax"],
     "A caller that does not end its headers": ["httpHeadersMsMax", "httpConnectionsCheckMs"],
   },
+  fairness: { "the loops of a lane claim disjoint shares": ["laneLoopsMax"] },
   "limits-database": {
     "A group is committed with at most": ["groupDeliveriesMax", "groupBytesMax"],
     "A row of the queue holds at most": ["pendingRowUpdatesMax"],

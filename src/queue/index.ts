@@ -68,10 +68,10 @@ export function startWorkers(options: WorkersOptions): Workers {
   /** While one loop waits for the database, the other decodes. Each has its share of the accounts: their rows do not meet. */
   function loopsOf(lane: Lane): readonly Loop[] {
     return Array.from(
-      { length: limits.batchesPerLane },
+      { length: limits.laneLoopsMax },
       (_, index) =>
         new Loop({
-          runOnce: () => runLane(lane, { index, of: limits.batchesPerLane }),
+          runOnce: () => runLane(lane, { index, of: limits.laneLoopsMax }),
           onError: (error, attempt, waitMs) => options.onError(lane, error, attempt, waitMs),
           random: options.random,
         }),
