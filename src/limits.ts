@@ -211,4 +211,8 @@ export const limits = {
 
   /** Batches of one lane under way at once on a node. */
   laneLoopsMax: 2,
+
+  /** After a batch of fewer updates a loop waits this long before it claims again. */
+  smallBatchUpdatesMax: 50,
+  gatherMs: 8,
 } as const;

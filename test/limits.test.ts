@@ -97,6 +97,8 @@ const untested: readonly { why: string; keys: readonly Limit[] }[] = [
     why: "how often something is looked at: no edge but that it is looked at again",
     keys: [
       "activityPollMs",
+      "gatherMs",
+      "smallBatchUpdatesMax",
       "backlogSampleMs",
       "embeddedWatchPollMs",
       "embeddedLockPollMs",

@@ -2,6 +2,7 @@
  * The queues' public face. Queue `webhooks` is a transactional inbox (`pending.ts`): the path in enqueues in the transaction
  * that makes a webhook durable, and a worker's claim, its effects and its results commit together or not at all.
  */
+import { setTimeout } from "node:timers/promises";
 import type { Db } from "../db/pool.ts";
 import type { Failpoint } from "../failpoint.ts";
 import { limits } from "../limits.ts";
@@ -94,6 +95,8 @@ export function startWorkers(options: WorkersOptions): Workers {
     options.onActivity(result.tenantIds);
     options.onBatch(lane, result, performance.now() - began);
     if (result.tenantIds.length > 0 && lane === "whatsapp-messages") replies.wake();
+    // A batch of one costs almost what a batch of fifty does: when little comes, let a little more of it gather.
+    if (result.updates < limits.smallBatchUpdatesMax) await setTimeout(limits.gatherMs);
     return true;
   }
 

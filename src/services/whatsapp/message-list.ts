@@ -9,6 +9,7 @@ import type { Db } from "../../db/pool.ts";
 import { statement, time, type RowOf } from "../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
+import { errorFact } from "./graph/errors.ts";
 import { resolveReferences, type Resolved } from "./message-references.ts";
 
 const messageRow = {
@@ -37,6 +38,7 @@ const messageRow = {
   targetWaMessageId: "text?",
   isStandby: "bool",
   createdAtMs: "time",
+  locale: "text?",
 } as const;
 type MessageRow = RowOf<typeof messageRow>;
 
@@ -46,7 +48,7 @@ const columns = `m.id, coalesce(v.merged_into_id, v.id) as "conversationId", m.c
   m.sender_phone as "senderPhone", m.sender_user_id as "senderUserId", m.sent_at as "sentAtMs", m.delivered_at as "deliveredAtMs",
   m.read_at as "readAtMs", m.played_at as "playedAtMs", m.failed_at as "failedAtMs", m.error_code as "errorCode", m.error_title as "errorTitle",
   m.error_details as "errorDetails", m.pricing, m.target_wa_message_id as "targetWaMessageId", m.is_standby as "isStandby",
-  m.created_at as "createdAtMs"`;
+  m.created_at as "createdAtMs", (select t.locale from tenants t where t.id = m.tenant_id) as locale`;
 const conversationJoin = `join whatsapp_conversations v on v.tenant_id = m.tenant_id and v.id = m.conversation_id`;
 const isListed = `role in ('message', 'system', 'call')`;
 
@@ -169,7 +171,7 @@ function shownMessage(row: MessageRow, resolved: Resolved): Message {
     readAt: time(row.readAtMs),
     playedAt: time(row.playedAtMs),
     failedAt: time(row.failedAtMs),
-    error: shownError({ code: row.errorCode, title: row.errorTitle, details: row.errorDetails }),
+    error: shownError({ code: row.errorCode, title: row.errorTitle, details: row.errorDetails }, row.locale),
     replyTo: resolved.replyTo,
     reactions: resolved.reactions,
     editedAt: resolved.editedAt,
@@ -181,7 +183,13 @@ function shownMessage(row: MessageRow, resolved: Resolved): Message {
   };
 }
 
-/** Blame and sentence come from the table of Graph's errors, which is not there yet. */
-export function shownError(error: { code: number | null; title: string | null; details: string | null }): MessageError | null {
-  return error.code === null && error.title === null && error.details === null ? null : { ...error, blame: null, sentence: null };
+/** Whose doing it was, and what to do, in the tenant's language; English where there is no sentence in it. */
+export function shownError(
+  error: { code: number | null; title: string | null; details: string | null },
+  locale: string | null,
+): MessageError | null {
+  if (error.code === null) return error.title === null && error.details === null ? null : { ...error, blame: null, sentence: null };
+  const { blame, sentence } = errorFact(error.code);
+  const language = locale?.split(/[-_]/)[0]?.toLowerCase();
+  return { ...error, blame, sentence: language === "he" || language === "ar" ? sentence[language] : sentence.en };
 }

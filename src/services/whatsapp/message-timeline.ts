@@ -19,6 +19,7 @@ const entryRow = {
   errorDetails: "text?",
   data: "json",
   createdAtMs: "time",
+  locale: "text?",
 } as const;
 
 /** A fact without an error has the code 0: the code is part of its key. */
@@ -26,7 +27,7 @@ const selectTimeline = statement(
   "message_timeline.select",
   `with m as (select * from whatsapp_messages where tenant_id = $1 and id = $2)
    select type, at as "atMs", status, participant, error_code as "errorCode", error_title as "errorTitle", error_details as "errorDetails",
-     data, created_at as "createdAtMs"
+     data, created_at as "createdAtMs", (select t.locale from tenants t where t.id = $1) as locale
    from (
      select 0 as rank, 'message.created' as type, m.wa_timestamp as at, null::text as status, null::text as participant, null::int as error_code,
        null::text as error_title, null::text as error_details, jsonb_build_object('origin', m.origin) as data, m.created_at
@@ -61,7 +62,7 @@ function shown(row: RowOf<typeof entryRow>): TimelineEntry {
     at: time(row.atMs),
     status: row.status,
     participant: row.participant,
-    error: shownError({ code: row.errorCode, title: row.errorTitle, details: row.errorDetails }),
+    error: shownError({ code: row.errorCode, title: row.errorTitle, details: row.errorDetails }, row.locale),
     data: row.data,
     createdAt: time(row.createdAtMs),
   };
