@@ -9,7 +9,8 @@ import type { Db } from "../../src/db/pool.ts";
 import { transaction } from "../../src/db/transaction.ts";
 import { rebuildConversations } from "../../src/services/whatsapp/contact-conversations.ts";
 import { resolveContacts, type Resolved, type Sighting } from "../../src/services/whatsapp/contacts.ts";
-import { ensureConversations, foldConversations } from "../../src/services/whatsapp/conversations.ts";
+import { ensureConversations } from "../../src/services/whatsapp/conversation-lookup.ts";
+import { foldConversations } from "../../src/services/whatsapp/conversations.ts";
 
 export type World = {
   admin: pg.Client;

@@ -8,32 +8,19 @@ import { newId } from "../../db/new-id.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
 import { queueAutoReplies, type ReplyCandidate } from "../../services/whatsapp/auto-reply.ts";
-import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
 import { rebuildConversations } from "../../services/whatsapp/contact-conversations.ts";
-import { rememberContacts, resolveContacts, type Resolved, type Sighting } from "../../services/whatsapp/contacts.ts";
-import {
-  ensureConversations,
-  foldConversations,
-  noteMetaVerdicts,
-  rememberConversations,
-  type ConversationFacts,
-} from "../../services/whatsapp/conversations.ts";
+import { rememberContacts, resolveContacts, type Resolved } from "../../services/whatsapp/contacts.ts";
+import { ensureConversations, rememberConversations } from "../../services/whatsapp/conversation-lookup.ts";
+import { foldConversations, noFacts, noteMetaVerdicts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
-import type {
-  CallStatusUpdate,
-  CallUpdate,
-  EchoUpdate,
-  MessageUpdate,
-  Peer,
-  PreferenceUpdate,
-  Update,
-} from "../../services/whatsapp/graph/updates.ts";
+import type { CallStatusUpdate, CallUpdate, EchoUpdate, MessageUpdate, Peer, Update } from "../../services/whatsapp/graph/updates.ts";
 import { insertMessages, isKeptBefore, type MessageRow, type StoredMessage } from "../../services/whatsapp/messages.ts";
-import { applyPreferences } from "../../services/whatsapp/preferences.ts";
 import { settleMessages } from "../../services/whatsapp/statuses.ts";
 import type { Application } from "../batch.ts";
 import type { Outcome, RoutedItem } from "../work.ts";
 import { messageEvents, statusEvents } from "./events.ts";
+import { storeHomeless, storePreferences } from "./kept-whole.ts";
+import { peerOf, sightingOf, waMessageIdOf } from "./speakers.ts";
 
 type Spoken = MessageUpdate | EchoUpdate | CallUpdate | CallStatusUpdate;
 type Job = {
@@ -116,65 +103,6 @@ async function resolveSpeakers(
   const contacts: (Resolved | undefined)[] = items.map(() => undefined);
   for (const [position, { index }] of named.entries()) contacts[index] = resolved[position];
   return { contacts, remember: () => rememberContacts(sightings, resolved) };
-}
-
-function sightingOf(item: RoutedItem): Sighting | null {
-  const peer = peerOf(item.update);
-  if (peer === null) return null;
-  const { update, route } = item;
-  return {
-    tenantId: route.tenantId,
-    scope: route.userIdScope,
-    // Clamped, so that a clock which runs ahead cannot own an address for ever.
-    atMs: "atMs" in update ? clampedTime(update.atMs, item.receivedAtMs) : item.receivedAtMs,
-    waMessageId: waMessageIdOf(update),
-    phone: peer.phone,
-    userId: peer.userId,
-    parentUserId: peer.parentUserId,
-    profileName: peer.profileName,
-    username: peer.username,
-    links: update.kind === "message" ? update.links : [],
-    identityVersion: route.identityVersion,
-  };
-}
-
-function peerOf(update: Update): Peer | null {
-  switch (update.kind) {
-    case "message":
-      return update.from;
-    case "echo":
-      return update.groupId === null ? update.to : null;
-    case "call":
-    case "call_status":
-    case "preference":
-      return update.peer;
-    case "status":
-    case "account":
-    case "bad":
-      return null;
-    default:
-      return update satisfies never;
-  }
-}
-
-/** Calls have no wamid: (id, event) is their key. */
-function waMessageIdOf(update: Update): string {
-  switch (update.kind) {
-    case "message":
-    case "echo":
-    case "status":
-      return update.waMessageId;
-    case "call":
-      return `${update.callId}:${update.event}`;
-    case "call_status":
-      return `${update.callId}:status:${update.status}`;
-    case "preference":
-    case "account":
-    case "bad":
-      return "";
-    default:
-      return update satisfies never;
-  }
 }
 
 /** Null for what is not part of a conversation. The row's conversation is filled in once it is known. */
@@ -267,17 +195,7 @@ function factsOf(jobs: readonly Job[], stored: readonly StoredMessage[]): Conver
     const { row, customerAtMs, peer } = job;
     const messageId = stored[index]?.id;
     if (messageId === undefined || stored[index]?.outcome !== "stored") continue;
-    const entry = facts.get(row.conversationId) ?? {
-      tenantId: row.tenantId,
-      conversationId: row.conversationId,
-      customerAtMs: null,
-      customerWaMessageId: null,
-      replyPhone: null,
-      replyUserId: null,
-      last: null,
-      inbound: 0,
-      outbound: 0,
-    };
+    const entry = facts.get(row.conversationId) ?? noFacts(row.tenantId, row.conversationId);
     facts.set(row.conversationId, entry);
     const { customerAtMs: latestMs, customerWaMessageId: latestId } = entry;
     if (customerAtMs !== null && (latestMs === null || isLater(row, { atMs: latestMs, waMessageId: latestId ?? "" }))) {
@@ -357,83 +275,4 @@ function contactEvents(
     });
   }
   return [...changed.values()];
-}
-
-/** Opt-outs are kept whole like an account's events, and applied to the contact: the latest by Meta's time counts. */
-async function storePreferences(
-  tx: Tx,
-  items: readonly RoutedItem[],
-  contacts: readonly ({ contactId: string } | undefined)[],
-  nowMs: number,
-): Promise<{ outcomes: [RoutedItem, Outcome][]; events: ActivityEvent[] }> {
-  const chosen = items.flatMap((item, index) => {
-    const contactId = contacts[index]?.contactId;
-    return item.update.kind === "preference" && contactId !== undefined ? [{ item, update: item.update, contactId }] : [];
-  });
-  if (chosen.length === 0) return { outcomes: [], events: [] };
-  const isNew = await insertAccountEvents(
-    tx,
-    chosen.map(({ item, update, contactId }) => preferenceEvent(item, update, contactId)),
-    nowMs,
-  );
-  await applyPreferences(
-    tx,
-    chosen.map(({ item, update, contactId }) => ({ tenantId: item.route.tenantId, contactId, value: update.value, atMs: update.atMs })),
-  );
-  return {
-    outcomes: chosen.map(({ item }, index) => [item, isNew[index] === true ? "stored" : "duplicate"]),
-    events: chosen.flatMap(({ item, update, contactId }, index) =>
-      isNew[index] === true
-        ? [
-            {
-              tenantId: item.route.tenantId,
-              type: "contact.changed",
-              conversationId: null,
-              messageId: null,
-              data: { contactId, marketing: update.value },
-            },
-          ]
-        : [],
-    ),
-  };
-}
-
-/** What belongs to no conversation, since it names neither person nor group, is kept whole like an account's event. */
-async function storeHomeless(
-  tx: Tx,
-  items: readonly RoutedItem[],
-  nowMs: number,
-): Promise<{ outcomes: [RoutedItem, Outcome][]; events: ActivityEvent[] }> {
-  const kept = items.map(({ update, route, located }) => ({
-    tenantId: route.tenantId,
-    accountId: route.accountId,
-    connectionId: route.connectionId,
-    phoneNumberId: located.phoneNumberId,
-    field: located.field,
-    event: update.kind === "call_status" ? update.status : update.kind,
-    content: "content" in update ? update.content : { v: 1 as const, kind: update.kind },
-    raw: updateText(located),
-  }));
-  const isNew = await insertAccountEvents(tx, kept, nowMs);
-  return {
-    outcomes: items.map((item, index) => [item, isNew[index] === true ? "stored" : "duplicate"]),
-    events: kept.flatMap(({ tenantId, connectionId, field, event, content }, index) =>
-      isNew[index] === true
-        ? [{ tenantId, type: "account.event", conversationId: null, messageId: null, data: { field, event, connectionId, content } }]
-        : [],
-    ),
-  };
-}
-
-function preferenceEvent(item: RoutedItem, update: PreferenceUpdate, contactId: string) {
-  return {
-    tenantId: item.route.tenantId,
-    accountId: item.route.accountId,
-    connectionId: item.route.connectionId,
-    phoneNumberId: item.located.phoneNumberId,
-    field: "user_preferences",
-    event: update.value,
-    content: { v: 1 as const, kind: "preference", contactId, category: update.category, value: update.value },
-    raw: updateText(item.located),
-  };
 }

@@ -7,7 +7,7 @@ import { newId } from "../../db/new-id.ts";
 import { statement } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
-import { ensureConversations } from "./conversations.ts";
+import { ensureConversations } from "./conversation-lookup.ts";
 
 const isCustomersWord = `((m.direction = 'inbound' and m.role = 'message') or (m.role = 'call' and m.content ->> 'opensWindow' = 'true'))`;
 const messagesOfFamily = `

@@ -6,14 +6,12 @@
  *
  * All functions run inside the caller's transaction. What belongs to a merged conversation is answered by its canonical row.
  */
-import { BoundedMap } from "../../core/bounded-map.ts";
 import { mayStartFreeform, windowState, type WindowState } from "../../core/window.ts";
 import type { TenantScope } from "../../core/scope.ts";
 import { ints, texts, times, uuids } from "../../db/arrays.ts";
 import { statement, type RowOf } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
-import { limits } from "../../limits.ts";
-import { newId } from "../../db/new-id.ts";
+import { ensureConversations } from "./conversation-lookup.ts";
 
 const conversationRow = {
   id: "uuid",
@@ -57,6 +55,21 @@ export type ConversationFacts = {
   inbound: number;
   outbound: number;
 };
+
+/** What says nothing yet. */
+export function noFacts(tenantId: string, conversationId: string): ConversationFacts {
+  return {
+    tenantId,
+    conversationId,
+    customerAtMs: null,
+    customerWaMessageId: null,
+    replyPhone: null,
+    replyUserId: null,
+    last: null,
+    inbound: 0,
+    outbound: 0,
+  };
+}
 
 export type FoldedConversation = { conversationId: string; before: WindowState; after: WindowState; nowMs: number };
 
@@ -143,29 +156,6 @@ const refuse = statement(
   { id: "uuid" },
 );
 
-const insertMissing = statement(
-  "conversations.insert_missing",
-  `insert into whatsapp_conversations (tenant_id, id, connection_id, contact_id, group_id, created_at)
-   select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
-   on conflict do nothing
-   returning id`,
-  { id: "uuid" },
-);
-
-const selectByPeers = statement(
-  "conversations.by_peers",
-  `select p.ordinal::int as ordinal, coalesce(c.merged_into_id, c.id) as "conversationId"
-   from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) with ordinality as p (tenant_id, connection_id, contact_id, group_id, ordinal)
-   join lateral (
-     select id, merged_into_id from whatsapp_conversations x
-     where x.tenant_id = p.tenant_id and x.connection_id = p.connection_id and x.contact_id = p.contact_id
-     union all
-     select id, merged_into_id from whatsapp_conversations x
-     where x.tenant_id = p.tenant_id and x.connection_id = p.connection_id and x.group_id = p.group_id
-   ) c on true`,
-  { ordinal: "int", conversationId: "uuid" },
-);
-
 /**
  * Makes sure that the conversation exists and opens (or prolongs) its window from the customer's word at `atMs`, which
  * the caller has clamped to its receipt (`core/window.ts`). Forward only: an earlier word changes nothing.
@@ -179,19 +169,7 @@ export async function openConversationWindow(
   const wanted = { tenantId: scope.tenantId, connectionId: input.connectionId, ...peerColumns(input.peer) };
   const [ensured] = await ensureConversations(tx, [wanted], input.nowMs);
   if (ensured === undefined) throw new Error("A conversation was neither found nor made");
-  await foldConversations(tx, [
-    {
-      tenantId: scope.tenantId,
-      conversationId: ensured.conversationId,
-      customerAtMs: input.atMs,
-      customerWaMessageId: null,
-      replyPhone: null,
-      replyUserId: null,
-      last: null,
-      inbound: 0,
-      outbound: 0,
-    },
-  ]);
+  await foldConversations(tx, [{ ...noFacts(scope.tenantId, ensured.conversationId), customerAtMs: input.atMs }]);
   const conversation = await getConversationById(scope, tx, ensured.conversationId);
   if (conversation === null) throw new Error("A conversation vanished inside its transaction");
   return conversation;
@@ -236,17 +214,7 @@ export async function incrementMessageCount(
 ): Promise<void> {
   const isInbound = input.direction === "inbound";
   await foldConversations(tx, [
-    {
-      tenantId: scope.tenantId,
-      conversationId: input.conversationId,
-      customerAtMs: null,
-      customerWaMessageId: null,
-      replyPhone: null,
-      replyUserId: null,
-      last: null,
-      inbound: isInbound ? 1 : 0,
-      outbound: isInbound ? 0 : 1,
-    },
+    { ...noFacts(scope.tenantId, input.conversationId), inbound: isInbound ? 1 : 0, outbound: isInbound ? 0 : 1 },
   ]);
 }
 
@@ -312,88 +280,6 @@ export async function noteMetaVerdicts(
     times(sorted.map((verdict) => verdict.freeEntryPointExpiresAtMs)),
   ]);
   return rows.map((row) => row.id);
-}
-
-export type WantedConversation = {
-  tenantId: string;
-  connectionId: string;
-  contactId: string | null;
-  groupId: string | null;
-  /** The tenant's, as routing read it. Without it nothing is taken from the cache of this process. */
-  identityVersion?: number;
-};
-
-/** What this process has seen committed. It holds for one version of the tenant's identities, since merges move conversations. */
-const known = new BoundedMap<{ conversationId: string; version: number }>(limits.knownConversationsMax);
-
-/** For after COMMIT: these need not be looked up again. */
-export function rememberConversations(wanted: readonly WantedConversation[], found: readonly { conversationId: string }[]): void {
-  for (const [index, peer] of wanted.entries()) {
-    const { identityVersion: version } = peer;
-    const conversationId = found[index]?.conversationId;
-    if (version !== undefined && conversationId !== undefined) known.set(peerKey(peer), { conversationId, version });
-  }
-}
-
-function remembered(peer: WantedConversation): string | undefined {
-  const entry = peer.identityVersion === undefined ? undefined : known.get(peerKey(peer));
-  return entry?.version === peer.identityVersion ? entry?.conversationId : undefined;
-}
-
-/** Finds or makes each conversation, aligned with the input. Two transactions that make the same one end with one row. */
-export async function ensureConversations(
-  tx: Tx,
-  wanted: readonly WantedConversation[],
-  nowMs: number,
-): Promise<{ conversationId: string; isNew: boolean }[]> {
-  const found = await findConversations(tx, wanted, remembered);
-  const missing = distinctPeers(wanted.filter((_, index) => found[index] === undefined));
-  if (missing.length === 0) return found.map((conversationId) => ({ conversationId: conversationId ?? "", isNew: false }));
-  const inserted = await tx.query(insertMissing, [
-    uuids(missing.map((peer) => peer.tenantId)),
-    uuids(missing.map(() => newId(nowMs))),
-    uuids(missing.map((peer) => peer.connectionId)),
-    uuids(missing.map((peer) => peer.contactId)),
-    texts(missing.map((peer) => peer.groupId)),
-    times(missing.map(() => nowMs)),
-  ]);
-  const made = new Set(inserted.map((row) => row.id));
-  const all = await findConversations(tx, wanted);
-  return all.map((conversationId) => {
-    if (conversationId === undefined) throw new Error("A conversation was neither found nor made");
-    return { conversationId, isNew: made.has(conversationId) };
-  });
-}
-
-async function findConversations(
-  tx: Tx,
-  wanted: readonly WantedConversation[],
-  recall: (peer: WantedConversation) => string | undefined = () => undefined,
-): Promise<(string | undefined)[]> {
-  const found = wanted.map(recall);
-  const asked = wanted.flatMap((peer, index) => (found[index] === undefined ? [{ peer, index }] : []));
-  if (asked.length === 0) return found;
-  const rows = await tx.query(selectByPeers, [
-    uuids(asked.map(({ peer }) => peer.tenantId)),
-    uuids(asked.map(({ peer }) => peer.connectionId)),
-    uuids(asked.map(({ peer }) => peer.contactId)),
-    texts(asked.map(({ peer }) => peer.groupId)),
-  ]);
-  for (const row of rows) {
-    const index = asked[row.ordinal - 1]?.index;
-    if (index !== undefined) found[index] = row.conversationId;
-  }
-  return found;
-}
-
-function peerKey(peer: WantedConversation): string {
-  return `${peer.tenantId} ${peer.connectionId} ${peer.contactId ?? ""} ${peer.groupId ?? ""}`;
-}
-
-/** One entry per conversation, in the order of keys in which every transaction inserts. */
-function distinctPeers(wanted: readonly WantedConversation[]): WantedConversation[] {
-  const byKey = new Map(wanted.map((peer) => [peerKey(peer), peer]));
-  return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, peer]) => peer);
 }
 
 function peerColumns(peer: PeerKey): { contactId: string | null; groupId: string | null } {
