@@ -182,7 +182,7 @@ test("a database that goes away in mid-batch costs nothing: all of it is tried a
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '%kesher_ingest%' and state = 'idle in transaction'`,
     );
   };
-  for (let times = 0; times < 2 * limits.attemptsMax; times += 1) {
+  for (let times = 0; times < 2 * limits.attemptsAloneMax; times += 1) {
     await assert.rejects(rig.turn("whatsapp-messages", { failpoint: cutOff }), (error) => isUnavailable(error));
   }
   assert.equal(await pending(), 1);
@@ -205,7 +205,7 @@ test("a lock that is not given up in time parks nothing, not even after a long w
       "insert into activity_counters (tenant_id) values ($1) on conflict (tenant_id) do update set seq = activity_counters.seq",
       [mine.tenantId],
     );
-    for (let times = 0; times < 2 * limits.attemptsMax; times += 1) {
+    for (let times = 0; times < 2 * limits.attemptsAloneMax; times += 1) {
       await assert.rejects(rig.turn("whatsapp-messages", { db: impatient }), { code: "55P03" });
     }
   } finally {
@@ -217,67 +217,48 @@ test("a lock that is not given up in time parks nothing, not even after a long w
   assert.deepEqual(await parkedOf([mine.tenantId]), []);
 });
 
-/** Which updates were worked on together, by the bodies of their messages, and at which attempt. */
-function watch() {
-  const groups: string[][] = [];
-  return {
-    groups,
-    failpoint(name: string, texts?: () => Iterable<string>): void {
-      if (name === "worker.mid_batch") groups.push([...(texts?.() ?? [])].map((raw) => /wamid\.\d+/.exec(raw)?.[0] ?? ""));
-    },
-  };
-}
-
-test("work from before the start is counted before it is touched: first as it is, then update by update", async () => {
-  const mine = await number();
-  const ids = [nextId(), nextId(), nextId()];
-  await rig.receive(bodyOf(...ids.map((id) => text(mine, { id }))));
-  const seen: unknown[] = [];
-  const whole = watch();
-  await rig.turn("whatsapp-messages", {
-    startedAtMs: rig.clock.nowMs + 1,
-    failpoint: async (name, texts) => {
-      whole.failpoint(name, texts);
-      // What would remain if the process ended right here.
-      if (name === "worker.claimed") seen.push(...(await rig.sql(`select attempts, update_index from webhook_pending`)));
-    },
-  });
-  assert.deepEqual(seen, [{ attempts: 1, update_index: null }]);
-  assert.deepEqual(whole.groups, [ids]);
-
-  const others = [nextId(), nextId(), nextId()];
-  await rig.receive(bodyOf(...others.map((id) => text(mine, { id }))));
-  await rig.sql(`update webhook_pending set attempts = 1`);
-  const alone = watch();
-  await rig.drain({ failpoint: alone.failpoint });
-  assert.deepEqual(
-    alone.groups,
-    others.map((id) => [id]),
+test("no row can put a message into another's conversation, nor a status under another's number (I9)", async () => {
+  const [mine, other] = [await number(), await number()];
+  const [id, theirs] = [nextId(), nextId()];
+  await rig.receive(bodyOf(text(mine, { id }), text(other, { id: theirs }), status(mine, nextId(), "sent", rig.clock.nowMs)));
+  await rig.drain();
+  const columns =
+    "tenant_id, id, connection_id, conversation_id, wa_message_id, direction, origin, type, role, content, status, wa_timestamp, created_at";
+  const refused = (sql: string, values: readonly unknown[]): Promise<void> => assert.rejects(rig.sql(sql, values), { code: "23503" });
+  const copy = (changed: string): string =>
+    `insert into whatsapp_messages (${columns}) select ${columns.replace("id, connection_id, conversation_id, wa_message_id", `gen_random_uuid(), ${changed}, gen_random_uuid()::text`)}
+     from whatsapp_messages m, (select tenant_id as their_tenant, connection_id as their_connection, conversation_id as theirs from whatsapp_messages where wa_message_id = $2) o
+     where wa_message_id = $1`;
+  await rig.sql(copy("connection_id, conversation_id"), [id, theirs]);
+  await refused(copy("connection_id, theirs"), [id, theirs]);
+  await refused(copy("their_connection, theirs"), [id, theirs]);
+  await refused(copy("their_connection, conversation_id"), [id, theirs]);
+  const otherOne = "(select conversation_id from whatsapp_messages where wa_message_id = $2)";
+  await refused(`update whatsapp_messages set conversation_id = ${otherOne} where wa_message_id = $1`, [id, theirs]);
+  await refused(`update whatsapp_conversations set connection_id = $2 where connection_id = $1`, [mine.id, other.id]);
+  await refused(`update whatsapp_connections set tenant_id = $2 where id = $1`, [mine.id, other.tenantId]);
+  await refused(
+    `insert into whatsapp_message_statuses (tenant_id, connection_id, wa_message_id, status, participant, at, created_at)
+     select tenant_id, $2, wa_message_id, 'read', participant, at, created_at from whatsapp_message_statuses where connection_id = $1`,
+    [mine.id, other.id],
   );
-  assert.deepEqual(await messagesOf(mine), [...ids, ...others]);
+  await refused(`update whatsapp_message_statuses set connection_id = $2 where connection_id = $1`, [mine.id, other.id]);
 });
 
-test("an update at which the process ended three times is parked without being decoded, its neighbours are applied", async () => {
+test("a status that stands twice in a batch is stored once and a duplicate once, whether or not all else is new", async () => {
   const mine = await number();
-  const ids = [nextId(), nextId(), nextId()];
-  await rig.receive(bodyOf(...ids.map((id) => text(mine, { id }))));
-  await rig.sql(`update webhook_pending set attempts = 1`);
-  await rig.turn("whatsapp-messages");
-  assert.equal(await pending(), ids.length);
-  await rig.sql(`update webhook_pending set attempts = $1 where update_index = 1`, [limits.attemptsMax]);
-  const seen = watch();
-  await rig.drain({ failpoint: seen.failpoint });
-  assert.deepEqual(seen.groups.flat().toSorted(), [ids[0], ids[2]]);
-  const parked = await parkedOf([mine.tenantId]);
-  assert.deepEqual(
-    parked.map(({ reason }) => reason),
-    ["crashed_worker"],
-  );
-  const counts = await readStats({ ...platform, scope: mine.scope });
-  assert.deepEqual([counts.updates, counts.stored, counts.parked], [3, 2, 1]);
-  await replayParked(platform, parked[0]?.id ?? "");
+  const [id, other] = [nextId(), nextId()];
+  const sent = status(mine, id, "sent", rig.clock.nowMs);
+  const before = await readStats(platform);
+  await rig.receive(bodyOf(sent, sent, status(mine, other, "sent", rig.clock.nowMs)));
   await rig.drain();
-  assert.deepEqual(await messagesOf(mine), ids);
+  const first = await readStats(platform);
+  assert.deepEqual([first.stored - before.stored, first.duplicates - before.duplicates], [2, 1]);
+  const read = status(mine, id, "read", rig.clock.nowMs);
+  await rig.receive(bodyOf(read, sent, read));
+  await rig.drain();
+  const second = await readStats(platform);
+  assert.deepEqual([second.stored - first.stored, second.duplicates - first.duplicates], [1, 2]);
 });
 
 test("the books of a delivery tell what became of its updates, lane by lane", async () => {

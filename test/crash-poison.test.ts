@@ -33,8 +33,8 @@ test("an update that kills the process is parked within 30 s and all its neighbo
   const ms = performance.now() - began;
   assert.ok(ms < appliedMsMax, `applied only after ${Math.round(ms)} ms`);
   assert.ok(deaths > 0, "the poison did not kill anything");
-  // Found by chance, together, alone, alone; then it is parked unread.
-  assert.ok(deaths <= 4, `it killed ${deaths} times`);
+  // Found by chance, together, three times alone; then it is parked unread.
+  assert.ok(deaths <= 5, `it killed ${deaths} times`);
   const sql = await program.sql();
   try {
     const line = await assertLedger(sql, ledger, { parked: 1 });

@@ -5,12 +5,16 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
+import type pg from "pg";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
 import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
-import { makeProgram, readyMsMax, setUpNumbers, until } from "./support/program.ts";
+import { makeProgram, readyMsMax, setUpNumbers, until, type Program } from "./support/program.ts";
 
 const seed = Number(process.env["KESHER_CRASH_SEED"] ?? randomInt(2 ** 31));
 const killsWanted = Number(process.env["KESHER_CRASH_KILLS"] ?? 32);
+
+/** Innocent updates that may be parked, at 32 kills. */
+const hitByChanceMax = 2;
 
 /** It dies there twice, early in a life and later in another. */
 const places = ["receive.before_commit", "receive.after_commit", "worker.claimed", "worker.mid_batch", "worker.before_commit"];
@@ -86,9 +90,10 @@ test(
     const sql = await program.sql();
     try {
       const appliedMs = await untilApplied(sql);
+      const hits = await replayHitByChance(program, sql);
       const line = await assertLedger(sql, ledger);
       t.diagnostic(
-        `kills ${JSON.stringify(kills)}; ready again within ${Math.round(Math.max(...readyMs))} ms; ${line}; applied ${Math.round(appliedMs)} ms after the end`,
+        `kills ${JSON.stringify(kills)}; ready again within ${Math.round(Math.max(...readyMs))} ms; ${line}; applied ${Math.round(appliedMs)} ms after the end; ${hits} replayed`,
       );
     } finally {
       await sql.end();
@@ -97,3 +102,20 @@ test(
     assert.ok(ledger.posts.unknown > 0, "no kill hit a POST that was under way");
   },
 );
+
+/**
+ * An innocent update that was under way alone at three of the kills is parked, which cannot be told from poison. It is rare,
+ * and nothing is lost by it: it is seen, and replayed through the API.
+ */
+async function replayHitByChance(program: Program, sql: pg.Client): Promise<number> {
+  const hit = await program.call("GET", "parked");
+  const parked: { id: string; reason: string }[] = hit.json.data;
+  assert.ok(parked.length <= hitByChanceMax, `more is parked than chance can do: ${JSON.stringify(parked)}`);
+  for (const { id, reason } of parked) {
+    assert.equal(reason, "crashed_worker");
+    const { status } = await program.call("POST", `parked/${id}/replay`, {});
+    assert.equal(Math.floor(status / 100), 2);
+  }
+  if (parked.length > 0) await untilApplied(sql);
+  return parked.length;
+}

@@ -37,7 +37,6 @@ create table webhook_pending (
   updates integer not null,
   -- Deliveries that are not counted as pending elsewhere (a delivery may stand in several lanes).
   counted_deliveries integer not null,
-  attempts smallint not null default 0,
   -- Set when a single update is run alone: its ordinal in the one delivery.
   update_index integer,
   -- The parked update that this work would resolve.
@@ -47,6 +46,14 @@ create table webhook_pending (
   created_at timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_threshold = 100000);
 create index webhook_pending_fair on webhook_pending (kind, account, id);
+
+-- Work of the queue that was under way when a process ended; usual work has no row. No foreign key: it is counted by a second session
+-- while the worker's own holds the row of webhook_pending, and goes with that row.
+create table webhook_attempts (
+  pending_id bigint primary key,
+  -- How often it was tried alone; 0 if only in company.
+  attempts_alone smallint not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 -- How many deliveries each node has taken in: a row per slot, so that nodes do not wait for each other.
 create table webhook_intake (
@@ -86,7 +93,7 @@ create policy platform on parked_updates to kesher_platform using (true) with ch
 
 grant select, insert on webhook_deliveries to kesher_ingest;
 grant select, insert, update on webhook_results to kesher_ingest;
-grant select, insert, update, delete on webhook_pending to kesher_ingest;
+grant select, insert, update, delete on webhook_pending, webhook_attempts to kesher_ingest;
 grant select, insert, update on webhook_intake, parked_updates to kesher_ingest;
 grant select on webhook_deliveries, webhook_results, webhook_intake, parked_updates to kesher_platform;
 grant select, insert on webhook_pending to kesher_platform;

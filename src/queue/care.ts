@@ -1,5 +1,5 @@
 /**
- * What a process remembers about work that may have ended another one (see `runWithCare` in `batch.ts`), one memory per pool of
+ * What a process remembers about work that may have ended another one (`careful.ts`), one memory per pool of
  * sessions, so for all lanes together.
  */
 import type { Db } from "../db/pool.ts";
@@ -7,16 +7,24 @@ import { limits } from "../limits.ts";
 import type { PendingRow } from "./pending.ts";
 
 type Care = {
-  /** Rows whose counted attempt failed because the database was unavailable: the process outlived it, so it counts no further. */
-  survived: Set<PendingRow["id"]>;
-  lastTurn: Promise<unknown>;
+  /** Rows as they were before a counted attempt that failed because the database was unavailable: the count is to be taken back. */
+  survived: PendingRow[];
+  /** Ends with the last attempt alone that is under way or waits. */
+  lastAlone: Promise<unknown>;
+  /** Groups that are under way or wait for that one. */
+  groups: Set<Promise<unknown>>;
   /** Small at first and doubled by each success: what ended the process is likely to come soon, and takes few others with it. */
   updatesAtOnce: number;
 };
 const cares = new WeakMap<Db, Care>();
 
 export function careOf(db: Db): Care {
-  const known = cares.get(db) ?? { survived: new Set(), lastTurn: Promise.resolve(), updatesAtOnce: limits.pendingRowUpdatesMax };
+  const known = cares.get(db) ?? {
+    survived: [],
+    lastAlone: Promise.resolve(),
+    groups: new Set<Promise<unknown>>(),
+    updatesAtOnce: limits.carefulUpdatesMin,
+  };
   cares.set(db, known);
   return known;
 }
@@ -28,10 +36,19 @@ export function takeUpdates(rows: PendingRow[], updatesMax: number): PendingRow[
   return rows.splice(0, end === -1 ? rows.length : end);
 }
 
-/** One counted attempt at a time over all lanes of this process: when it ends, only that one is to blame. */
-export function inTurn<T>(db: Db, act: () => Promise<T>): Promise<T> {
+/** A group beside other groups: whatever of them ends the process, its updates are only sent into solitude. */
+export function amongGroups<T>(db: Db, act: () => Promise<T>): Promise<T> {
   const care = careOf(db);
-  const turn = care.lastTurn.then(act);
-  care.lastTurn = turn.catch(() => undefined);
+  const turn = care.lastAlone.then(act);
+  const group: Promise<unknown> = turn.catch(() => undefined).finally(() => care.groups.delete(group));
+  care.groups.add(group);
+  return turn;
+}
+
+/** Beside no other counted attempt of this process, in whatever lane: when it ends, only that one is to blame. */
+export function alone<T>(db: Db, act: () => Promise<T>): Promise<T> {
+  const care = careOf(db);
+  const turn = Promise.all([care.lastAlone, ...care.groups]).then(act);
+  care.lastAlone = turn.catch(() => undefined);
   return turn;
 }

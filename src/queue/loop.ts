@@ -6,8 +6,8 @@ import { backoffMs } from "../core/backoff.ts";
 import { limits } from "../limits.ts";
 
 export type LoopOptions = {
-  /** One turn; answers whether another should follow at once. */
-  runOnce: () => Promise<boolean>;
+  /** One turn; answers whether another should follow at once, or after how many milliseconds at the latest. */
+  runOnce: () => Promise<boolean | number>;
   onError: (error: unknown, attempt: number, waitMs: number) => void;
   random: () => number;
   pollMs?: number;
@@ -49,7 +49,8 @@ export class Loop {
       try {
         const goesOn = await this.#options.runOnce();
         failures = 0;
-        if (goesOn) continue;
+        if (goesOn === true) continue;
+        if (goesOn !== false) waitMs = goesOn;
       } catch (error) {
         failures += 1;
         waitMs = backoffMs({ firstMs: limits.retryMsMin, factor: 2, maxMs: limits.retryMsMax }, failures, this.#options.random());

@@ -3,31 +3,32 @@
  * that transaction dies, for whatever reason, the work is simply there again. No lease, no clean-up.
  */
 import type { Lane } from "../services/whatsapp/graph/updates.ts";
-import { bigints, bools, ints, texts, uuids } from "../db/arrays.ts";
+import { bools, ints, texts, uuids } from "../db/arrays.ts";
 import { statement, time, type RowOf } from "../db/statement.ts";
 import type { Db } from "../db/pool.ts";
 import type { Tx } from "../db/transaction.ts";
 
-const pendingRow = {
+export const pendingRow = {
   id: "bigint",
   account: "text",
   deliveryIds: "uuids",
   updates: "int",
-  attempts: "int",
   updateIndex: "int?",
   parkedId: "uuid?",
   isReplay: "bool",
+  /** How often a process ended while it worked on this row alone; null if none ended while it worked on it at all. */
+  attemptsAlone: "int?",
   isSuspicious: "bool",
 } as const;
 export type PendingRow = RowOf<typeof pendingRow>;
 
-const columns = `id, account, delivery_ids as "deliveryIds", updates, attempts, update_index as "updateIndex", parked_id as "parkedId", is_replay as "isReplay"`;
+export const pendingColumns = `id, account, delivery_ids as "deliveryIds", updates, update_index as "updateIndex", parked_id as "parkedId", is_replay as "isReplay"`;
 
 /**
  * Oldest first and fair: every account that waits gets the same share, of rows and of updates, so the cap binds only while others
  * wait. `waiting` steps through the index from account to account; where more of them wait than it looks at, the next claim goes on
  * from the last one. If one of the rows is suspicious (it may have ended a process),
- * nothing is deleted: the caller counts an attempt first.
+ * nothing is deleted: the caller counts an attempt first (`attempts.ts`).
  */
 const claim = statement(
   "pending.claim",
@@ -49,35 +50,24 @@ const claim = statement(
    ), budgeted as (
      select *, sum(updates) over (order by turn, id) - updates as before from turns
    ), claimed as (
-     select *, (created_at < $5::timestamptz or attempts > 0) as suspicious from budgeted where before < $4
+     select b.*, a.attempts_alone, (b.created_at < $5::timestamptz or a.pending_id is not null) as suspicious
+     from budgeted b left join webhook_attempts a on a.pending_id = b.id where b.before < $4
    ), deleted as (
      delete from webhook_pending where id = any (array(select id from claimed where not exists (select from claimed where suspicious)))
    )
-   select ${columns}, suspicious as "isSuspicious", (select w.account from waiting w where w.ordinal = $2) as "goOnFrom" from claimed order by id`,
+   select ${pendingColumns}, attempts_alone as "attemptsAlone", suspicious as "isSuspicious", (select w.account from waiting w where w.ordinal = $2) as "goOnFrom" from claimed order by id`,
   { ...pendingRow, goOnFrom: "text?" },
-);
-
-/** Rows that nobody else has taken or counted since they were read. */
-const untouched = `select p.id from webhook_pending p join unnest($1::bigint[], $2::int[]) as u (id, attempts) on u.id = p.id and u.attempts = p.attempts
-     order by p.id for update of p skip locked`;
-
-const countAttempt = statement(
-  "pending.count_attempt",
-  `update webhook_pending set attempts = attempts + 1 where id in (${untouched}) returning ${columns}, true as "isSuspicious"`,
-  pendingRow,
-);
-
-const reclaim = statement(
-  "pending.reclaim",
-  `delete from webhook_pending where id in (${untouched}) returning ${columns}, true as "isSuspicious"`,
-  pendingRow,
 );
 
 const insertUnits = statement(
   "pending.insert_units",
-  `insert into webhook_pending (kind, account, delivery_ids, updates, counted_deliveries, attempts, update_index, parked_id, is_replay, created_at)
-   select $1, u.account, array[u.delivery_id], 1, 0, u.attempts, u.update_index, u.parked_id, u.is_replay, now()
-   from unnest($2::text[], $3::uuid[], $4::int[], $5::int[], $6::uuid[], $7::bool[]) as u (account, delivery_id, attempts, update_index, parked_id, is_replay)`,
+  `with units as (
+     insert into webhook_pending (kind, account, delivery_ids, updates, counted_deliveries, update_index, parked_id, is_replay, created_at)
+     select $1, u.account, array[u.delivery_id], 1, 0, u.update_index, u.parked_id, u.is_replay, now()
+     from unnest($2::text[], $3::uuid[], $4::int[], $5::uuid[], $6::bool[]) as u (account, delivery_id, update_index, parked_id, is_replay)
+     returning id
+   )
+   insert into webhook_attempts (pending_id, attempts_alone) select id, 0 from units`,
   {},
 );
 
@@ -113,30 +103,20 @@ export async function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, susp
   return rows.length === 0 && from !== "" ? tx.query(claim, [...values, "", of, index]) : rows;
 }
 
-export function countAttempts(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {
-  return tx.query(countAttempt, [bigints(rows.map((row) => row.id)), ints(rows.map((row) => row.attempts))]);
-}
-
-export function reclaimPending(tx: Tx, rows: readonly PendingRow[]): Promise<PendingRow[]> {
-  return tx.query(reclaim, [bigints(rows.map((row) => row.id)), ints(rows.map((row) => row.attempts))]);
-}
-
 export type Unit = {
   account: string;
   deliveryId: string;
-  attempts: number;
   updateIndex: number;
   parkedId: string | null;
   isReplay: boolean;
 };
 
-/** Puts single updates back, to be run one by one. */
+/** Puts single updates back, to be run alone from now on. */
 export async function insertPendingUnits(tx: Tx, lane: Lane, units: readonly Unit[]): Promise<void> {
   await tx.query(insertUnits, [
     lane,
     texts(units.map((unit) => unit.account)),
     uuids(units.map((unit) => unit.deliveryId)),
-    ints(units.map((unit) => unit.attempts)),
     ints(units.map((unit) => unit.updateIndex)),
     uuids(units.map((unit) => unit.parkedId)),
     bools(units.map((unit) => unit.isReplay)),

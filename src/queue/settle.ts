@@ -4,10 +4,12 @@ import { statement } from "../db/statement.ts";
 import type { Tx } from "../db/transaction.ts";
 import { appendActivity, countsKey, type ActivityEvent, type UpdateCounts } from "../services/activity/append.ts";
 import type { Lane } from "../services/whatsapp/graph/updates.ts";
+import { keepUpdates, type ReceivedUpdate } from "../webhooks/forward-log.ts";
 import { parkUpdates, parkUpdatesAgain, resolveParked, type NewParked } from "../webhooks/parked-updates.ts";
 import type { Item, Outcome, Parked, ParkReason } from "./work.ts";
+import { peerOf, waMessageIdOf } from "./workers/speakers.ts";
 
-export type Applied = { item: Item; tenantId: string; outcome: Outcome };
+export type Applied = { item: Item; tenantId: string; connectionId: string | null; outcome: Outcome };
 
 const upsertResults = statement(
   "results.upsert",
@@ -48,7 +50,10 @@ export async function settle(
   const wasParked = new Map(resolved.map((row) => [`${row.deliveryId} ${row.updateIndex}`, row.tenantId]));
   for (const { item, tenantId, outcome } of batch.applied) {
     if (!item.isReplay) {
-      add(item.deliveryId, tenantId, { updates: 1, [countOf[outcome]]: 1 });
+      for (const counts of [entry(perDelivery, item.deliveryId), entry(perTenant, countsKey(tenantId))]) {
+        counts.updates += 1;
+        counts[countOf[outcome]] += 1;
+      }
       continue;
     }
     const parkedFor = wasParked.get(`${item.deliveryId} ${item.located.index}`);
@@ -79,8 +84,22 @@ export async function settle(
     announce(tenantId, id, parked.reason);
   }
   await writeResults(tx, lane, perDelivery, nowMs);
-  await appendActivity(tx, events, nowMs, perTenant);
+  const keeping = await appendActivity(tx, events, nowMs, perTenant);
+  if (keeping.size > 0) await keepUpdates(tx, receivedBy(keeping, batch.applied), nowMs);
   return [...new Set(events.map((event) => event.tenantId))];
+}
+
+/** What is new to these tenants: a duplicate was kept before. */
+function receivedBy(tenantIds: ReadonlySet<string>, applied: readonly Applied[]): ReceivedUpdate[] {
+  return applied.flatMap(({ item, tenantId, outcome, connectionId }) => {
+    if (outcome !== "stored" || !tenantIds.has(tenantId)) return [];
+    const { update, located } = item;
+    const waMessageId = waMessageIdOf(update);
+    const peer = update.kind === "status" ? update.recipient : peerOf(update);
+    const groupId = "groupId" in update ? update.groupId : null;
+    const person = groupId ?? peer?.phone ?? peer?.userId ?? null;
+    return [{ tenantId, connectionId, waMessageId: waMessageId === "" ? null : waMessageId, person, located }];
+  });
 }
 
 function rowOf({ item, tenantId, reason, detail }: Parked): NewParked {

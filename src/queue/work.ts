@@ -1,7 +1,7 @@
 /** From rows of the queue to single updates: decoded, with the delivery they came in, and routed to their tenant. */
 import type { Tx } from "../db/transaction.ts";
 import type { Lane, LocatedUpdate, Update } from "../services/whatsapp/graph/updates.ts";
-import { route, type Route, type RoutingResult } from "../services/whatsapp/routing.ts";
+import { route, type Route, type RoutingKey, type RoutingResult } from "../services/whatsapp/routing.ts";
 import type { CachedDelivery, DeliveryCache } from "../webhooks/delivery-cache.ts";
 import { readDeliveries } from "../webhooks/journal.ts";
 import { locateBody } from "../webhooks/locate-body.ts";
@@ -44,7 +44,9 @@ export async function loadItems(
       found.set(id, { appKey, receivedAtMs, located: locateBody(body) });
     }
   }
-  const items = new Map<string, Item>();
+  const items: Item[] = [];
+  // Usual work names each delivery once.
+  const taken = rows.some((row) => row.isReplay || row.updateIndex !== null || row.parkedId !== null) ? new Set<string>() : null;
   for (const row of rows) {
     for (const deliveryId of row.deliveryIds) {
       const delivery = found.get(deliveryId) ?? (row.parkedId === null ? undefined : await readParked(tx, row.parkedId));
@@ -52,9 +54,10 @@ export async function loadItems(
       for (const located of delivery.located) {
         if (located.lane !== lane || (row.updateIndex !== null && row.updateIndex !== located.index)) continue;
         // A replay that was asked for twice, or as one update and with its whole delivery, is one replay.
-        const key = `${deliveryId} ${located.index}`;
-        if (items.has(key)) continue;
-        items.set(key, {
+        const key = taken === null ? "" : `${deliveryId} ${located.index}`;
+        if (taken?.has(key) === true) continue;
+        taken?.add(key);
+        items.push({
           deliveryId,
           appKey: delivery.appKey,
           receivedAtMs: delivery.receivedAtMs,
@@ -65,29 +68,38 @@ export async function loadItems(
       }
     }
   }
-  return [...items.values()];
+  return items;
 }
 
 /** Splits what can be applied from what is parked before any statement sees it. */
 export async function routeItems(tx: Tx, items: readonly Item[], nowMs: number): Promise<{ routed: RoutedItem[]; parked: Parked[] }> {
-  const routes = await route(
-    tx,
-    items.map((item) => ({
-      appKey: item.appKey,
-      wabaId: item.located.wabaId,
-      phoneNumberId: item.located.phoneNumberId,
-      displayPhoneNumber: item.located.displayPhoneNumber,
-    })),
-    nowMs,
-  );
+  const { keys, places } = routingKeys(items);
+  const routes = await route(tx, keys, nowMs);
   const routed: RoutedItem[] = [];
   const parked: Parked[] = [];
   for (const [index, item] of items.entries()) {
-    const verdict = judge(item, routes[index]);
+    const verdict = judge(item, routes[places[index] ?? -1]);
     if ("reason" in verdict) parked.push({ item, ...verdict });
     else routed.push({ ...item, route: verdict });
   }
   return { routed, parked };
+}
+
+/** Neighbours mostly come from one list of one body: they share a key. `places` says which key is whose. */
+function routingKeys(items: readonly Item[]): { keys: RoutingKey[]; places: number[] } {
+  const keys: RoutingKey[] = [];
+  const places = items.map(({ appKey, located: { wabaId, phoneNumberId, displayPhoneNumber } }) => {
+    const last = keys.at(-1);
+    const isSame =
+      last !== undefined &&
+      last.appKey === appKey &&
+      last.wabaId === wabaId &&
+      last.phoneNumberId === phoneNumberId &&
+      last.displayPhoneNumber === displayPhoneNumber;
+    if (!isSame) keys.push({ appKey, wabaId, phoneNumberId, displayPhoneNumber });
+    return keys.length - 1;
+  });
+  return { keys, places };
 }
 
 function judge(item: Item, found: RoutingResult | undefined): Route | { tenantId: string | null; reason: ParkReason; detail: string } {
