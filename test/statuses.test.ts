@@ -274,6 +274,18 @@ test("an echo of a send whose outcome is unknown makes room for it when the stat
   assert.equal((await rowOf(mine, waMessageId)).id, id);
 });
 
+test("an echo that showed a file makes room for the send like any other; its file goes with it", async () => {
+  const mine = await number();
+  const phone = randomDigits();
+  const [id, waMessageId] = [await unknownSend(mine, phone), nextId()];
+  await take(echo(mine, phone, waMessageId, at(4), { type: "image", image: { id: "77", mime_type: "image/png" } }));
+  const files = `select count(*)::int as files from whatsapp_media where connection_id = $1`;
+  assert.deepEqual(await rig.sql(files, [mine.id]), [{ files: 1 }]);
+  await take(status(mine, waMessageId, "delivered", at(8), { biz_opaque_callback_data: id }));
+  assert.equal((await rowOf(mine, waMessageId)).id, id);
+  assert.deepEqual(await rig.sql(files, [mine.id]), [{ files: 0 }]);
+});
+
 async function windowOf(mine: Connected, conversationId: string) {
   const conversation = await transaction(rig.ingest, (tx) => getConversationById(mine.scope, tx, conversationId));
   assert.ok(conversation);

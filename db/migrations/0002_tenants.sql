@@ -10,6 +10,8 @@ create table tenants (
   auto_reply_interval_seconds integer not null default 86400 check (auto_reply_interval_seconds > 0),
   -- Grows whenever people that were known are joined or parted, so that nodes forget what they remember of them.
   identity_version bigint not null default 0,
+  -- Its rows stay; it takes in and sends nothing any more.
+  closed_at timestamptz,
   created_at timestamptz not null default now()
 );
 alter table tenants enable row level security;
@@ -40,7 +42,7 @@ create policy tenant on api_keys to kesher_app using (tenant_id = current_tenant
 create policy platform on api_keys to kesher_platform using (true) with check (true);
 grant select, insert on api_keys to kesher_app;
 grant update (revoked_at, name) on api_keys to kesher_app;
-grant select, insert on api_keys to kesher_platform;
+grant select, insert, update (revoked_at) on api_keys to kesher_platform;
 -- A key is looked up before its tenant is known: only the platform role can, and it may note the last use.
 grant update (last_used_at) on api_keys to kesher_platform;
 

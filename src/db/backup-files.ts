@@ -23,6 +23,8 @@ export const Manifest = Type.Object({
   stopLsn: Type.String(),
   files: Type.Integer(),
   bytes: Type.Integer(),
+  /** Files of messages; left out where there were none. */
+  media: Type.Optional(Type.Object({ files: Type.Integer(), bytes: Type.Integer() })),
 });
 export type Manifest = Static<typeof Manifest>;
 
@@ -102,7 +104,7 @@ export async function writeDurably(file: string, text: string): Promise<void> {
 }
 
 /** The manifest of a complete backup that this major version can read and whose files are all there; refuses anything else. */
-export async function checkBackup(source: string, major: number): Promise<Manifest> {
+export async function checkBackup(source: string, major: number, mediaFolder: string): Promise<Manifest> {
   const text = await readFile(join(source, manifestFile), "utf8").catch(() => null);
   if (text === null)
     throw new EmbeddedRefusal(`${source} is no complete backup: it has no ${manifestFile}. A folder named *.partial-* was cut off.`);
@@ -112,18 +114,23 @@ export async function checkBackup(source: string, major: number): Promise<Manife
       `${source} was made by PostgreSQL ${manifest.major}, and this program brings PostgreSQL ${major}: restore it with the version of this program that made it.`,
     );
   }
-  const found = await measure(join(source, clusterFolder));
-  if (found.files !== manifest.files || found.bytes !== manifest.bytes) {
-    throw new EmbeddedRefusal(
-      `${source} is damaged: its manifest lists ${manifest.files} files of ${manifest.bytes} bytes, and ${found.files} files of ${found.bytes} bytes are there.`,
-    );
-  }
+  await assertWhole(join(source, clusterFolder), manifest);
+  if (manifest.media !== undefined) await assertWhole(join(source, mediaFolder), manifest.media);
   return manifest;
 }
 
+async function assertWhole(folder: string, listed: Tally): Promise<void> {
+  const found = await measure(folder);
+  if (found.files === listed.files && found.bytes === listed.bytes) return;
+  throw new EmbeddedRefusal(
+    `${folder} is damaged: the manifest lists ${listed.files} files of ${listed.bytes} bytes, and ${found.files} files of ${found.bytes} bytes are there.`,
+  );
+}
+
+/** Nothing for a folder that is not there. */
 export async function measure(directory: string): Promise<Tally> {
   const tally: Tally = { files: 0, bytes: 0 };
-  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true }).catch(none)) {
     if (!entry.isFile()) continue;
     tally.bytes += (await stat(join(entry.parentPath, entry.name))).size;
     tally.files += 1;

@@ -1,5 +1,5 @@
 /**
- * `npm run backup`: a physical copy of the embedded database while it serves. PostgreSQL's own recipe ("Making a Base Backup Using the
+ * `npm run backup`: a physical copy of the embedded database while it serves, and of the files of messages. PostgreSQL's own recipe ("Making a Base Backup Using the
  * Low Level API"): mark the start, copy the files as they change, mark the end, and add the log written in between, from which a
  * restore makes the copy consistent. A temporary replication slot keeps that log from being recycled; it dies with our session.
  * The folder gets its name only when it is complete and on the disk.
@@ -13,6 +13,7 @@ import { exists } from "./embedded-binaries.ts";
 import { syncDirectory } from "./embedded-cluster.ts";
 import { startEmbedded } from "./embedded.ts";
 import { connect } from "./embedded-run.ts";
+import { copyMedia } from "./backup-media.ts";
 import { type Manifest, clusterFolder, copyFile, copyTree, manifestFile, measure, writeDurably } from "./backup-files.ts";
 
 export type BackupOptions = {
@@ -36,12 +37,15 @@ export async function backup(options: BackupOptions): Promise<{ target: string; 
     const partial = `${target}.partial-${randomBytes(6).toString("hex")}`;
     await mkdir(partial, { recursive: true, mode: 0o700 });
     try {
-      const manifest = await copyOnline(server.superuserConnection, server.directory, partial, onProgress);
+      const database = await copyOnline(server.superuserConnection, server.directory, partial, onProgress);
+      const media = await copyMedia(dataDir, partial, tell(onProgress));
+      const manifest: Manifest = media === null ? database : { ...database, media };
       await writeDurably(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
       await syncDirectory(partial);
       await rename(partial, target);
       await syncDirectory(dirname(target));
-      onProgress?.(`Backup complete: ${target} (${manifest.files} files, ${megabytes(manifest.bytes)}).`);
+      const files = media === null ? "" : `, and ${media.files} files of messages, ${megabytes(media.bytes)}`;
+      onProgress?.(`Backup complete: ${target} (${manifest.files} files, ${megabytes(manifest.bytes)}${files}).`);
       return { target, manifest };
     } catch (error) {
       await rm(partial, { recursive: true, force: true });

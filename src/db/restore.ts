@@ -13,6 +13,7 @@ import { withStartLock } from "./embedded-lock.ts";
 import { type Place, linkHome, preparePlace } from "./embedded-place.ts";
 import { identify, readPidFile, shutdown } from "./embedded-postmaster.ts";
 import { writeSettings } from "./embedded-settings.ts";
+import { mediaFolder, restoreMedia } from "./backup-media.ts";
 import { checkBackup, clusterFolder, copyTree } from "./backup-files.ts";
 import { megabytes } from "./backup.ts";
 
@@ -26,7 +27,7 @@ export type RestoreOptions = {
 /** Answers where the former data was put, or null if there was none. Refuses while a server runs on the data folder. */
 export async function restore({ source, onProgress, ...where }: RestoreOptions): Promise<{ formerData: string | null }> {
   const place = await preparePlace(where);
-  const manifest = await checkBackup(resolve(source), place.binaries.major);
+  const manifest = await checkBackup(resolve(source), place.binaries.major, mediaFolder);
   return withStartLock(place.lockFile, { onProgress }, async () => {
     await assertNotRunning(place);
     await removeUnfinished(place);
@@ -35,6 +36,8 @@ export async function restore({ source, onProgress, ...where }: RestoreOptions):
     try {
       await copyTree(join(resolve(source), clusterFolder), copy.cluster, { account: place.account });
       await prove(copy, onProgress);
+      // Before the rows that name them are served.
+      await restoreMedia(resolve(source), where.dataDir);
     } catch (error) {
       await rm(copy.cluster, { recursive: true, force: true });
       throw error;

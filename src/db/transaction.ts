@@ -13,6 +13,8 @@ export type Tx = {
   query<Row>(statement: Statement<Row>, values?: readonly Value[]): Promise<Row[]>;
   /** Runs `work` so that its failure undoes only its own writes. The error is thrown on. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
+  /** To be called once COMMIT has answered COMMIT: to wake whoever waits for these rows. It must not throw. */
+  afterCommit(act: () => void): void;
 };
 
 /** The transaction did not commit although nothing threw. */
@@ -22,18 +24,21 @@ const setTenant = statement("transaction.set_tenant", `select set_config('app.te
 
 export async function transaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await connect(db.pool);
+  const afterCommit: (() => void)[] = [];
+  let result: T;
   let broken = false;
   try {
     await act(client, "begin");
-    const result = await work(txOf(client));
+    result = await work(txOf(client, afterCommit));
     await commit(client);
-    return result;
   } catch (error) {
     broken = isLinkError(error) || !(await rolledBack(client));
     throw error;
   } finally {
     client.release(broken);
   }
+  for (const wake of afterCommit) wake();
+  return result;
 }
 
 /** All statements inside see only this tenant's rows (the role must be one that row-level security binds). */
@@ -69,7 +74,7 @@ async function rolledBack(client: pg.PoolClient): Promise<boolean> {
   }
 }
 
-function txOf(client: pg.PoolClient): Tx {
+function txOf(client: pg.PoolClient, afterCommit: (() => void)[]): Tx {
   const tx = {
     query<Row>(wanted: Statement<Row>, values: readonly Value[] = []): Promise<Row[]> {
       return runStatement(client, wanted, values);
@@ -84,6 +89,9 @@ function txOf(client: pg.PoolClient): Tx {
         if (!isLinkError(error)) await act(client, "rollback to savepoint attempt; release savepoint attempt");
         throw error;
       }
+    },
+    afterCommit(wake: () => void): void {
+      afterCommit.push(wake);
     },
   };
   // The brand exists only for the compiler: this is the one place that makes a Tx.

@@ -20,7 +20,7 @@ const lockCanonicals = statement(
   "conversations.lock_canonicals",
   `select c.id from whatsapp_conversations c
    where c.tenant_id = $1 and c.id in (
-     select coalesce(asked.merged_into_id, asked.id) from whatsapp_conversations asked where asked.tenant_id = $1 and asked.id = any($2::uuid[]))
+     select case when asked.merged_into_id is null then asked.id else asked.merged_into_id end from whatsapp_conversations asked where asked.tenant_id = $1 and asked.id = any($2::uuid[]))
    order by c.id for no key update`,
   { id: "uuid" },
 );

@@ -74,7 +74,7 @@ const selectKnown = statement(
    from asked
    join whatsapp_contact_addresses a on ${onAddress}
    join whatsapp_contacts c on c.tenant_id = a.tenant_id and c.id = a.contact_id
-   join whatsapp_contacts k on k.tenant_id = c.tenant_id and k.id = coalesce(c.merged_into_id, c.id)
+   join whatsapp_contacts k on k.tenant_id = c.tenant_id and k.id = case when c.merged_into_id is null then c.id else c.merged_into_id end
    union all
    select d.tenant_id, 'departure', '', d.phone, '', null, d.at, null, null, null, null, null, null, null, null, null, null
    from asked
@@ -135,7 +135,7 @@ const selectFamilies = statement(
   `select distinct f.tenant_id as "tenantId", f.id, f.created_at as "createdAtMs", coalesce(f.merged_into_id, f.id) as "canonicalId"
    from ${askedContacts}
    join whatsapp_contacts c on c.tenant_id = asked.tenant_id and c.id = asked.contact_id
-   join whatsapp_contacts f on f.tenant_id = c.tenant_id and (f.id = coalesce(c.merged_into_id, c.id) or f.merged_into_id = coalesce(c.merged_into_id, c.id))`,
+   join whatsapp_contacts f on f.tenant_id = c.tenant_id and (f.id = case when c.merged_into_id is null then c.id else c.merged_into_id end or f.merged_into_id = case when c.merged_into_id is null then c.id else c.merged_into_id end)`,
   { tenantId: "uuid", id: "uuid", createdAtMs: "time", canonicalId: "uuid" },
 );
 /** What a row shows of itself; that of a merged contact is of no account. */

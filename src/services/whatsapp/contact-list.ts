@@ -17,7 +17,7 @@ import { limits } from "../../limits.ts";
  * else whoever was seen without one. When nobody was seen since, the last one is found, but is not the owner.
  */
 const ownerOfPhone = (tenantId: string, phone: string): string => `
-  select coalesce(o.merged_into_id, o.id) as id, held.is_current
+  select case when o.merged_into_id is null then o.id else o.merged_into_id end as id, held.is_current
   from (
     select h.contact_id, h.from_at, h.claimant, not is_unclaimed as is_claimed,
       case when not is_unclaimed then h.from_at > coalesce(departed.at, '-infinity')
@@ -53,7 +53,7 @@ export const contactJoins = `
  */
 export const phoneOwner = `owner as (${ownerOfPhone("$1", "$2::text")})`;
 export const contactsByAddress = `
-  select coalesce(o.merged_into_id, o.id) as id
+  select case when o.merged_into_id is null then o.id else o.merged_into_id end as id
   from whatsapp_contact_addresses a join whatsapp_contacts o on o.tenant_id = a.tenant_id and o.id = a.contact_id
   where a.tenant_id = $1 and a.kind = 'user_id' and a.value = $3::text
     and ($2::text is null or coalesce(o.merged_into_id, o.id) = (select owner.id from owner))
@@ -91,7 +91,7 @@ const selectByAddress = statement(
 const selectById = statement(
   "contacts.by_id",
   `select ${columns} from whatsapp_contacts asked
-   join whatsapp_contacts p on p.tenant_id = asked.tenant_id and p.id = coalesce(asked.merged_into_id, asked.id) ${contactJoins}
+   join whatsapp_contacts p on p.tenant_id = asked.tenant_id and p.id = case when asked.merged_into_id is null then asked.id else asked.merged_into_id end ${contactJoins}
    where asked.tenant_id = $1 and asked.id = $2`,
   contactRow,
 );

@@ -61,29 +61,24 @@ const isNewer = (own: "" | "own_", at: string): string =>
   `coalesce((n.${at}at, n.${at}wa_message_id, coalesce(n.${at}name, ''), coalesce(n.${at}username, ''))
      > (c.${own}profile_at, c.${own}profile_wa_message_id, coalesce(c.${own}profile_name collate "C", ''), coalesce(c.${own}username collate "C", '')), false)`;
 
-/** Rows are locked in the order of their keys, and judged as they are then. */
+const takesOwn = isNewer("own_", "own_");
+const takesShown = isNewer("", "shown_");
+
+/** Rows are locked in the order of the arrays, which is that of their keys, and judged as they are once they are locked. */
 const noteProfiles = statement(
   "contacts.note_profiles",
-  `with notes as (
-     select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-       $7::timestamptz[], $8::text[], $9::text[], $10::text[])
-       as n (tenant_id, id, own_at, own_wa_message_id, own_name, own_username, shown_at, shown_wa_message_id, shown_name, shown_username)
-   ), judged as (
-     select n.*, ${isNewer("own_", "own_")} as takes_own, ${isNewer("", "shown_")} as takes_shown
-     from notes n join whatsapp_contacts c on c.tenant_id = n.tenant_id and c.id = n.id
-     order by c.tenant_id, c.id for no key update of c
-   )
-   update whatsapp_contacts c set
-     own_profile_at = case when n.takes_own then n.own_at else c.own_profile_at end,
-     own_profile_wa_message_id = case when n.takes_own then n.own_wa_message_id else c.own_profile_wa_message_id end,
-     own_profile_name = case when n.takes_own then n.own_name else c.own_profile_name end,
-     own_username = case when n.takes_own then n.own_username else c.own_username end,
-     profile_at = case when n.takes_shown then n.shown_at else c.profile_at end,
-     profile_wa_message_id = case when n.takes_shown then n.shown_wa_message_id else c.profile_wa_message_id end,
-     profile_name = case when n.takes_shown then n.shown_name else c.profile_name end,
-     username = case when n.takes_shown then n.shown_username else c.username end
-   from judged n
-   where c.tenant_id = n.tenant_id and c.id = n.id and (n.takes_own or n.takes_shown)
+  `update whatsapp_contacts c set
+     own_profile_at = case when ${takesOwn} then n.own_at else c.own_profile_at end,
+     own_profile_wa_message_id = case when ${takesOwn} then n.own_wa_message_id else c.own_profile_wa_message_id end,
+     own_profile_name = case when ${takesOwn} then n.own_name else c.own_profile_name end,
+     own_username = case when ${takesOwn} then n.own_username else c.own_username end,
+     profile_at = case when ${takesShown} then n.shown_at else c.profile_at end,
+     profile_wa_message_id = case when ${takesShown} then n.shown_wa_message_id else c.profile_wa_message_id end,
+     profile_name = case when ${takesShown} then n.shown_name else c.profile_name end,
+     username = case when ${takesShown} then n.shown_username else c.username end
+   from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::text[])
+     as n (tenant_id, id, own_at, own_wa_message_id, own_name, own_username, shown_at, shown_wa_message_id, shown_name, shown_username)
+   where c.tenant_id = n.tenant_id and c.id = n.id and (${takesOwn} or ${takesShown})
    returning c.id, (old.profile_name, old.username) is distinct from (c.profile_name, c.username) as "isRenamed"`,
   { id: "uuid", isRenamed: "bool" },
 );
@@ -91,11 +86,12 @@ const noteProfiles = statement(
 /** Answers the contacts whose shown names are others than before. */
 export async function foldProfiles(tx: Tx, notes: readonly ProfileNote[]): Promise<ReadonlySet<string>> {
   if (notes.length === 0) return new Set();
+  const sorted = notes.toSorted((a, b) => compare(a.tenantId + a.contactId, b.tenantId + b.contactId));
   const rows = await tx.query(noteProfiles, [
-    uuids(notes.map((note) => note.tenantId)),
-    uuids(notes.map((note) => note.contactId)),
-    ...profileArrays(notes.map((note) => note.own)),
-    ...profileArrays(notes.map((note) => note.shown)),
+    uuids(sorted.map((note) => note.tenantId)),
+    uuids(sorted.map((note) => note.contactId)),
+    ...profileArrays(sorted.map((note) => note.own)),
+    ...profileArrays(sorted.map((note) => note.shown)),
   ]);
   return new Set(rows.flatMap((row) => (row.isRenamed ? [row.id] : [])));
 }

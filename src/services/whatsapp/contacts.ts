@@ -35,7 +35,12 @@ export type Sighting = {
 };
 
 /** `contactId` is canonical. `hasChanged`: name, user name, addresses or merged contacts differ from before, or it is new. */
-export type Resolved = Person & { isNew: boolean; hasChanged: boolean };
+export type Resolved = Person & {
+  isNew: boolean;
+  hasChanged: boolean;
+  /** Taken from the memory of this process: it need not be remembered again. */
+  isRemembered?: boolean;
+};
 
 /**
  * Aligned with the input. A sighting must name a phone or a user id. Fails with 40P01 when two structural changes wait for
@@ -51,12 +56,18 @@ export async function resolveContacts(tx: Tx, sightings: readonly Sighting[], no
   let next = 0;
   const resolved = sightings.map((sighting, index) => {
     const person = people[index] ?? null;
-    const found = person === null ? looked[next++] : { ...person, isNew: false, hasChanged: false };
+    const found =
+      person === null
+        ? looked[next++]
+        : { ownContactId: person.ownContactId, contactId: person.contactId, isNew: false, hasChanged: false, isRemembered: true };
     if (found === undefined) throw new Error("A sighting was not resolved");
     const profile = profileOf(sighting);
     if (person !== null && profile !== null) {
-      fold(notes, { tenantId: sighting.tenantId, contactId: person.ownContactId, own: profile, shown: null });
-      fold(notes, { tenantId: sighting.tenantId, contactId: person.contactId, own: null, shown: profile });
+      const { ownContactId, contactId } = person;
+      const { tenantId } = sighting;
+      const isOwn = ownContactId === contactId;
+      fold(notes, { tenantId, contactId: ownContactId, own: profile, shown: isOwn ? profile : null });
+      if (!isOwn) fold(notes, { tenantId, contactId, own: null, shown: profile });
     }
     return found;
   });
@@ -68,7 +79,8 @@ export async function resolveContacts(tx: Tx, sightings: readonly Sighting[], no
 export function rememberContacts(sightings: readonly Sighting[], resolved: readonly Resolved[]): void {
   for (const [index, sighting] of sightings.entries()) {
     const found = resolved[index];
-    if (found !== undefined) cache.remember(sighting, { ownContactId: found.ownContactId, contactId: found.contactId });
+    if (found !== undefined && found.isRemembered !== true)
+      cache.remember(sighting, { ownContactId: found.ownContactId, contactId: found.contactId });
   }
 }
 
@@ -112,10 +124,9 @@ function note({ evidence, names }: Loaded, sighting: Sighting, contactId: string
 }
 
 function fold(notes: Map<string, ProfileNote>, { tenantId, contactId, own, shown }: ProfileNote): void {
-  const key = `${tenantId} ${contactId}`;
-  const before = notes.get(key);
+  const before = notes.get(contactId);
   const newest = (a: Profile | null, b: Profile | null): Profile | null => (a === null || b === null ? (a ?? b) : newerProfile(a, b));
-  notes.set(key, { tenantId, contactId, own: newest(own, before?.own ?? null), shown: newest(shown, before?.shown ?? null) });
+  notes.set(contactId, { tenantId, contactId, own: newest(own, before?.own ?? null), shown: newest(shown, before?.shown ?? null) });
 }
 
 type Learnt = { find: (sighting: Sighting) => Resolved | null };

@@ -6,6 +6,7 @@ import type { Conversation, ConversationFilter, Window } from "../../contract/co
 import type { ListQuery, Page } from "../../contract/json.ts";
 import { decodeCursor, encodeCursor, lastId } from "../../core/cursor.ts";
 import { isUuid } from "../../core/ids.ts";
+import { pairHeadroom } from "../../core/pacing.ts";
 import { previewText } from "../../core/preview.ts";
 import { invalidRequest, notFound } from "../../core/rejection.ts";
 import type { TenantScope } from "../../core/scope.ts";
@@ -39,6 +40,7 @@ const conversationRow = {
   state: "text",
   assigneeId: "uuid?",
   createdAtMs: "time",
+  paidUntilMs: "time?",
   nowMs: "time",
 } as const;
 
@@ -50,7 +52,9 @@ const columns = `c.id, c.connection_id as "connectionId", ${contactColumns}, c.g
   case when last.id is null then null when revoke.id is not null then '{"kind":"revoked"}'::jsonb
     else coalesce(edit.content -> 'message', last.content) end as "lastContent",
   c.inbound_count as "inboundCount", c.outbound_count as "outboundCount", c.unread_count as "unreadCount", c.state,
-  c.assignee_id as "assigneeId", c.created_at as "createdAtMs", clock_timestamp() as "nowMs"`;
+  c.assignee_id as "assigneeId", c.created_at as "createdAtMs",
+  (select paid_until from whatsapp_send_pairs sp where sp.tenant_id = c.tenant_id and sp.conversation_id = c.id) as "paidUntilMs",
+  clock_timestamp() as "nowMs"`;
 const reference = (role: "edit" | "revoke"): string => `
   left join lateral (
     select r.id, r.content from whatsapp_messages r
@@ -89,7 +93,7 @@ const selectByAddress = statement(
 const selectById = statement(
   "conversation_list.by_id",
   `select ${columns} from whatsapp_conversations asked
-   join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = coalesce(asked.merged_into_id, asked.id) ${joins}
+   join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = case when asked.merged_into_id is null then asked.id else asked.merged_into_id end ${joins}
    where asked.tenant_id = $1 and asked.id = $2`,
   conversationRow,
 );
@@ -131,12 +135,14 @@ function keyAfter(after: string | undefined): [number, string, string] {
 function shown(row: RowOf<typeof conversationRow>): Conversation {
   const { lastCustomerMessageAtMs, refusedAtMs, nowMs } = row;
   const { isOpen, expiresAtMs, remainingMs } = windowState({ lastCustomerMessageAtMs, refusedAtMs, nowMs });
+  const { sendsNow, nextAtMs } = pairHeadroom(row.paidUntilMs, nowMs);
   return {
     id: row.id,
     connectionId: row.connectionId,
     contact: contactSummary(row),
     group: row.groupId === null ? null : { id: row.groupId, subject: row.groupSubject },
     window: { isOpen, expiresAt: time(expiresAtMs), remainingMs },
+    headroom: { sendsNow, nextAt: time(nextAtMs) },
     lastCustomerMessageAt: time(lastCustomerMessageAtMs),
     freeEntryPointExpiresAt: time(row.freeEntryPointExpiresAtMs),
     lastMessageAt: time(row.lastMessageAtMs),

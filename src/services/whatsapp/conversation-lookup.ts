@@ -38,15 +38,23 @@ export type WantedConversation = {
   identityVersion?: number;
 };
 
+export type EnsuredConversation = {
+  conversationId: string;
+  isNew: boolean;
+  /** Taken from the memory of this process. */
+  isRemembered: boolean;
+};
+
 /** What this process has seen committed. It holds for one version of the tenant's identities, since merges move conversations. */
 const known = new BoundedMap<{ conversationId: string; version: number }>(limits.knownConversationsMax);
 
 /** For after COMMIT: these need not be looked up again. */
-export function rememberConversations(wanted: readonly WantedConversation[], found: readonly { conversationId: string }[]): void {
+export function rememberConversations(wanted: readonly WantedConversation[], found: readonly EnsuredConversation[]): void {
   for (const [index, peer] of wanted.entries()) {
     const { identityVersion: version } = peer;
-    const conversationId = found[index]?.conversationId;
-    if (version !== undefined && conversationId !== undefined) known.set(peerKey(peer), { conversationId, version });
+    const { conversationId, isRemembered } = found[index] ?? {};
+    if (version !== undefined && conversationId !== undefined && isRemembered !== true)
+      known.set(peerKey(peer), { conversationId, version });
   }
 }
 
@@ -56,14 +64,17 @@ function remembered(peer: WantedConversation): string | undefined {
 }
 
 /** Finds or makes each conversation, aligned with the input. Two transactions that make the same one end with one row. */
-export async function ensureConversations(
-  tx: Tx,
-  wanted: readonly WantedConversation[],
-  nowMs: number,
-): Promise<{ conversationId: string; isNew: boolean }[]> {
-  const found = await findConversations(tx, wanted, remembered);
+export async function ensureConversations(tx: Tx, wanted: readonly WantedConversation[], nowMs: number): Promise<EnsuredConversation[]> {
+  const recalled = wanted.map(remembered);
+  const found = await findConversations(tx, wanted, recalled);
   const missing = distinctPeers(wanted.filter((_, index) => found[index] === undefined));
-  if (missing.length === 0) return found.map((conversationId) => ({ conversationId: conversationId ?? "", isNew: false }));
+  if (missing.length === 0) {
+    return found.map((conversationId, index) => ({
+      conversationId: conversationId ?? "",
+      isNew: false,
+      isRemembered: recalled[index] !== undefined,
+    }));
+  }
   const inserted = await tx.query(insertMissing, [
     uuids(missing.map((peer) => peer.tenantId)),
     uuids(missing.map(() => newId(nowMs))),
@@ -76,16 +87,16 @@ export async function ensureConversations(
   const all = await findConversations(tx, wanted);
   return all.map((conversationId) => {
     if (conversationId === undefined) throw new Error("A conversation was neither found nor made");
-    return { conversationId, isNew: made.has(conversationId) };
+    return { conversationId, isNew: made.has(conversationId), isRemembered: false };
   });
 }
 
 async function findConversations(
   tx: Tx,
   wanted: readonly WantedConversation[],
-  recall: (peer: WantedConversation) => string | undefined = () => undefined,
+  recalled: readonly (string | undefined)[] = [],
 ): Promise<(string | undefined)[]> {
-  const found = wanted.map(recall);
+  const found = wanted.map((_, index) => recalled[index]);
   const asked = wanted.flatMap((peer, index) => (found[index] === undefined ? [{ peer, index }] : []));
   if (asked.length === 0) return found;
   const rows = await tx.query(selectByPeers, [
@@ -102,7 +113,7 @@ async function findConversations(
 }
 
 function peerKey(peer: WantedConversation): string {
-  return `${peer.tenantId} ${peer.connectionId} ${peer.contactId ?? ""} ${peer.groupId ?? ""}`;
+  return `${peer.connectionId} ${peer.contactId ?? ""} ${peer.groupId ?? ""}`;
 }
 
 /** One entry per conversation, in the order of keys in which every transaction inserts. */

@@ -71,11 +71,12 @@ export function noFacts(tenantId: string, conversationId: string): ConversationF
   };
 }
 
-export type FoldedConversation = { conversationId: string; before: WindowState; after: WindowState; nowMs: number };
+export type FoldedConversation = { tenantId: string; conversationId: string; before: WindowState; after: WindowState; nowMs: number };
 
+/** `case`, never `coalesce`: row-level security takes that for a leak and would read every row of the tenant before it compares. */
 const canonicalById = `
   from whatsapp_conversations asked
-  join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = coalesce(asked.merged_into_id, asked.id)`;
+  join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = case when asked.merged_into_id is null then asked.id else asked.merged_into_id end`;
 
 const columns = `
   c.id, c.connection_id as "connectionId", c.contact_id as "contactId", c.group_id as "groupId",
@@ -91,6 +92,14 @@ const selectById = statement(
   conversationRow,
 );
 
+/** Answers what is true once the locks are held. */
+const selectLocked = statement(
+  "conversations.lock_by_ids",
+  `select asked.id as "askedId", ${columns} ${canonicalById} where asked.tenant_id = $1 and asked.id = any($2::uuid[])
+   order by c.id for no key update of c`,
+  { ...conversationRow, askedId: "uuid" },
+);
+
 const selectByPeer = statement(
   "conversations.by_peer",
   `select ${columns} ${canonicalById}
@@ -104,17 +113,13 @@ const isNewer = `(f.last_at, f.last_wa_message_id) >= (coalesce(c.last_message_a
 const isLatestWord = `(f.customer_at, coalesce(f.customer_wa_message_id, '')) >= (coalesce(c.last_customer_message_at, '-infinity'), coalesce(c.last_customer_wa_message_id, ''))`;
 const namesSender = `(f.reply_phone is not null or f.reply_user_id is not null)`;
 
-/** Several rows of `unnest` may not name one conversation: callers aggregate first. Rows are locked in the order of their keys. */
+/**
+ * Several rows of `unnest` may not name one conversation: callers aggregate first. Rows are updated, and so locked, in the order of the
+ * arrays, which is that of their keys.
+ */
 const fold = statement(
   "conversations.fold",
-  `with locked as (
-     select f.* from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $11::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
-       as f (tenant_id, id, customer_at, customer_wa_message_id, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
-     join whatsapp_conversations c on c.tenant_id = f.tenant_id and c.id = f.id
-     where c.merged_into_id is null
-     order by c.tenant_id, c.id for no key update of c
-   )
-   update whatsapp_conversations c set
+  `update whatsapp_conversations c set
      last_customer_message_at = greatest(c.last_customer_message_at, f.customer_at),
      last_customer_wa_message_id = case when ${isLatestWord} then f.customer_wa_message_id else c.last_customer_wa_message_id end,
      reply_phone = case when ${isLatestWord} and ${namesSender} then f.reply_phone else c.reply_phone end,
@@ -126,10 +131,11 @@ const fold = statement(
      inbound_count = c.inbound_count + f.inbound,
      outbound_count = c.outbound_count + f.outbound,
      unread_count = c.unread_count + f.inbound
-   from locked f
-   where c.tenant_id = f.tenant_id and c.id = f.id
-   returning c.id, old.last_customer_message_at as "beforeMs", new.last_customer_message_at as "afterMs", c.refused_at as "refusedAtMs", clock_timestamp() as "nowMs"`,
-  { id: "uuid", beforeMs: "time?", afterMs: "time?", refusedAtMs: "time?", nowMs: "time" },
+   from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $11::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
+     as f (tenant_id, id, customer_at, customer_wa_message_id, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
+   where c.tenant_id = f.tenant_id and c.id = f.id and c.merged_into_id is null
+   returning c.tenant_id as "tenantId", c.id, old.last_customer_message_at as "beforeMs", new.last_customer_message_at as "afterMs", c.refused_at as "refusedAtMs", clock_timestamp() as "nowMs"`,
+  { tenantId: "uuid", id: "uuid", beforeMs: "time?", afterMs: "time?", refusedAtMs: "time?", nowMs: "time" },
 );
 
 const selectCanonicals = statement(
@@ -137,23 +143,6 @@ const selectCanonicals = statement(
   `select c.id, coalesce(c.merged_into_id, c.id) as "canonicalId" from unnest($1::uuid[], $2::uuid[]) as u (tenant_id, id)
    join whatsapp_conversations c using (tenant_id, id)`,
   { id: "uuid", canonicalId: "uuid" },
-);
-
-const refuse = statement(
-  "conversations.refuse",
-  `with asked as (
-     select c.tenant_id, coalesce(c.merged_into_id, c.id) as id, max(f.refused_at) as refused_at, max(f.free_entry_point_expires_at) as free_entry_point_expires_at
-     from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) as f (tenant_id, id, refused_at, free_entry_point_expires_at)
-       join whatsapp_conversations c on c.tenant_id = f.tenant_id and c.id = f.id
-     group by 1, 2
-   )
-   update whatsapp_conversations c set refused_at = greatest(c.refused_at, f.refused_at),
-     free_entry_point_expires_at = greatest(c.free_entry_point_expires_at, f.free_entry_point_expires_at)
-   from asked f
-   where c.tenant_id = f.tenant_id and c.id = f.id
-     and (f.refused_at > coalesce(c.refused_at, '-infinity') or f.free_entry_point_expires_at > coalesce(c.free_entry_point_expires_at, '-infinity'))
-   returning c.id`,
-  { id: "uuid" },
 );
 
 /**
@@ -190,6 +179,12 @@ export async function getConversation(
 export async function getConversationById(scope: TenantScope, tx: Tx, conversationId: string): Promise<Conversation | null> {
   const [row] = await tx.query(selectById, [scope.tenantId, conversationId]);
   return row === undefined ? null : withWindow(row);
+}
+
+/** By the ids that were asked for; until COMMIT nobody else changes them, so what is decided by their windows holds. */
+export async function lockConversations(scope: TenantScope, tx: Tx, ids: readonly string[]): Promise<Map<string, Conversation>> {
+  const rows = await tx.query(selectLocked, [scope.tenantId, uuids([...new Set(ids)])]);
+  return new Map(rows.map(({ askedId, ...row }) => [askedId, withWindow(row)]));
 }
 
 /** Whether the window is open at this moment by the database's clock. For the check before a send see `isConversationWindowOpen`. */
@@ -244,7 +239,8 @@ async function followMerges(tx: Tx, facts: readonly ConversationFacts[]): Promis
   return facts.map((fact) => ({ ...fact, conversationId: canonicals.get(fact.conversationId) ?? fact.conversationId }));
 }
 
-async function foldCanonical(tx: Tx, facts: readonly ConversationFacts[]): Promise<FoldedConversation[]> {
+async function foldCanonical(tx: Tx, unsorted: readonly ConversationFacts[]): Promise<FoldedConversation[]> {
+  const facts = unsorted.toSorted((a, b) => (a.tenantId + a.conversationId < b.tenantId + b.conversationId ? -1 : 1));
   const rows = await tx.query(fold, [
     uuids(facts.map((fact) => fact.tenantId)),
     uuids(facts.map((fact) => fact.conversationId)),
@@ -258,28 +254,13 @@ async function foldCanonical(tx: Tx, facts: readonly ConversationFacts[]): Promi
     ints(facts.map((fact) => fact.outbound)),
     texts(facts.map((fact) => fact.customerWaMessageId)),
   ]);
-  return rows.map(({ id, beforeMs, afterMs, refusedAtMs, nowMs }) => ({
+  return rows.map(({ tenantId, id, beforeMs, afterMs, refusedAtMs, nowMs }) => ({
+    tenantId,
     conversationId: id,
     before: windowState({ lastCustomerMessageAtMs: beforeMs, refusedAtMs, nowMs }),
     after: windowState({ lastCustomerMessageAtMs: afterMs, refusedAtMs, nowMs }),
     nowMs,
   }));
-}
-
-/** Meta's own word about the window and the free entry point, forward only. Answers the conversations that changed. */
-export async function noteMetaVerdicts(
-  tx: Tx,
-  verdicts: readonly { tenantId: string; conversationId: string; refusedAtMs: number | null; freeEntryPointExpiresAtMs: number | null }[],
-): Promise<string[]> {
-  if (verdicts.length === 0) return [];
-  const sorted = verdicts.toSorted((a, b) => (a.tenantId + a.conversationId < b.tenantId + b.conversationId ? -1 : 1));
-  const rows = await tx.query(refuse, [
-    uuids(sorted.map((verdict) => verdict.tenantId)),
-    uuids(sorted.map((verdict) => verdict.conversationId)),
-    times(sorted.map((verdict) => verdict.refusedAtMs)),
-    times(sorted.map((verdict) => verdict.freeEntryPointExpiresAtMs)),
-  ]);
-  return rows.map((row) => row.id);
 }
 
 function peerColumns(peer: PeerKey): { contactId: string | null; groupId: string | null } {

@@ -38,9 +38,11 @@ export type StoredMessage = {
 const rivalry = (row: "m" | "excluded"): string =>
   `(${row}.type = 'unsupported', ${row}.wa_timestamp, ${row}.raw, ${row}.is_standby, ${row}.sender_phone is null, ${row}.sender_user_id is null)`;
 
+/** Answers only the rows that are not new, by their place in the arrays: to return each would cost as much as a small index. */
 const insert = statement(
   "messages.insert",
-  `insert into whatsapp_messages as m (tenant_id, id, connection_id, conversation_id, wa_message_id, direction, origin, type, role, content, raw,
+  `with written as (
+   insert into whatsapp_messages as m (tenant_id, id, connection_id, conversation_id, wa_message_id, direction, origin, type, role, content, raw,
      status, wa_timestamp, sent_at, sender_phone, sender_user_id, target_wa_message_id, is_standby, created_at)
    select u.tenant_id, u.id, u.connection_id, u.conversation_id, u.wa_message_id, u.direction, u.origin, u.type, u.role, u.content::jsonb, u.raw,
      u.status, u.at, u.sent_at, u.sender_phone, u.sender_user_id, u.target, u.is_standby, $19::timestamptz
@@ -53,8 +55,13 @@ const insert = statement(
      target_wa_message_id = excluded.target_wa_message_id, is_standby = excluded.is_standby, sent_at = excluded.sent_at,
      sender_phone = excluded.sender_phone, sender_user_id = excluded.sender_user_id
    where m.origin = excluded.origin and ${rivalry("excluded")} < ${rivalry("m")}
-   returning m.id, m.connection_id as "connectionId", m.wa_message_id as "waMessageId", m.conversation_id as "conversationId", old.id is null as "isNew"`,
-  { id: "uuid", connectionId: "uuid", waMessageId: "text", conversationId: "uuid", isNew: "bool" },
+   returning m.id, m.connection_id, m.wa_message_id, old.id is null as is_new
+   )
+   select u.ordinal::int as ordinal, exists (
+       select from written w where not w.is_new and w.connection_id = u.connection_id and w.wa_message_id = u.wa_message_id) as "isReplaced"
+   from unnest($2::uuid[], $3::uuid[], $5::text[]) with ordinality as u (id, connection_id, wa_message_id, ordinal)
+   where u.id not in (select id from written where is_new)`,
+  { ordinal: "int", isReplaced: "bool" },
 );
 
 const selectIds = statement(
@@ -84,7 +91,7 @@ export async function insertMessages(tx: Tx, rows: readonly MessageRow[], nowMs:
   if (rows.length === 0) return [];
   const order = rows.map((_, index) => index).toSorted((a, b) => compareKeys(rows[a], rows[b]));
   const sorted = order.flatMap((index) => rows[index] ?? []);
-  const returned = await tx.query(insert, [
+  const others = await tx.query(insert, [
     uuids(sorted.map((row) => row.tenantId)),
     uuids(sorted.map((row) => row.id)),
     uuids(sorted.map((row) => row.connectionId)),
@@ -105,25 +112,21 @@ export async function insertMessages(tx: Tx, rows: readonly MessageRow[], nowMs:
     bools(sorted.map((row) => row.isStandby)),
     new Date(nowMs).toISOString(),
   ]);
-  const stored = new Map<string, StoredMessage>();
-  for (const row of returned) {
-    stored.set(`${row.connectionId} ${row.waMessageId}`, {
-      id: row.id,
-      outcome: row.isNew ? "stored" : "replaced",
-      conversationId: row.conversationId,
-    });
-  }
-  if (returned.length < rows.length) {
-    const untouched = rows.filter((row) => !stored.has(`${row.connectionId} ${row.waMessageId}`));
-    for (const row of await findMessageIds(tx, untouched)) {
-      stored.set(`${row.connectionId} ${row.waMessageId}`, { id: row.id, outcome: "duplicate", conversationId: row.conversationId });
-    }
-  }
-  return rows.map((row) => {
-    const found = stored.get(`${row.connectionId} ${row.waMessageId}`);
+  const stored: StoredMessage[] = rows.map(({ id, conversationId }) => ({ id, outcome: "stored", conversationId }));
+  if (others.length === 0) return stored;
+  const known = await findMessageIds(
+    tx,
+    others.flatMap(({ ordinal }) => sorted[ordinal - 1] ?? []),
+  );
+  const byKey = new Map(known.map((row) => [`${row.connectionId} ${row.waMessageId}`, row]));
+  for (const { ordinal, isReplaced } of others) {
+    const index = order[ordinal - 1] ?? -1;
+    const row = rows[index];
+    const found = row === undefined ? undefined : byKey.get(`${row.connectionId} ${row.waMessageId}`);
     if (found === undefined) throw new Error("A message was neither stored nor found");
-    return found;
-  });
+    stored[index] = { id: found.id, outcome: isReplaced ? "replaced" : "duplicate", conversationId: found.conversationId };
+  }
+  return stored;
 }
 
 function findMessageIds(tx: Tx, keys: readonly Pick<MessageRow, "tenantId" | "connectionId" | "waMessageId">[]) {

@@ -20,6 +20,8 @@ export type Route = {
   supportedTypes: readonly string[];
   autoReplyEnabled: boolean;
   autoReplyIntervalSeconds: number;
+  /** The tenant's own words; null: ours. */
+  autoReplyText: string | null;
   /** Changes when people of the tenant are joined or parted. */
   identityVersion: number;
 };
@@ -35,6 +37,7 @@ const accountRow = {
   supportedTypes: "texts",
   autoReplyEnabled: "bool",
   autoReplyIntervalSeconds: "int",
+  autoReplyText: "text?",
   identityVersion: "bigint",
 } as const;
 
@@ -42,9 +45,9 @@ const selectAccounts = statement(
   "routing.accounts",
   `select a.tenant_id as "tenantId", a.id as "accountId", a.waba_id as "wabaId", a.portfolio_id as "portfolioId", a.app_key as "appKey",
      t.locale, t.supported_types as "supportedTypes", t.auto_reply_enabled as "autoReplyEnabled",
-     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds", t.identity_version as "identityVersion"
+     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds", t.auto_reply_text as "autoReplyText", t.identity_version as "identityVersion"
    from whatsapp_accounts a join tenants t on t.id = a.tenant_id
-   where a.waba_id = any($1::text[])`,
+   where a.waba_id = any($1::text[]) and t.closed_at is null`,
   accountRow,
 );
 
@@ -151,6 +154,7 @@ function decide(
     supportedTypes: account.supportedTypes,
     autoReplyEnabled: account.autoReplyEnabled,
     autoReplyIntervalSeconds: account.autoReplyIntervalSeconds,
+    autoReplyText: account.autoReplyText,
     identityVersion: account.identityVersion,
   };
 }

@@ -26,10 +26,14 @@ export const wording = (row: string): string =>
 const isBetterWorded = `(${wording("excluded")}) < (${wording("s")})`;
 const leastOf = (column: string, cast = ""): string => `least(s.${column}${cast} collate "C", excluded.${column}${cast} collate "C")`;
 
-/** A fact that comes again changes only what it says in better words or in addition, so that the order does not matter. */
+/**
+ * A fact that comes again changes only what it says in better words or in addition, so that the order does not matter. Answers how many
+ * are new, and the rows that were written only where some are not.
+ */
 const insertFacts = statement(
   "statuses.insert",
-  `insert into whatsapp_message_statuses as s (tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details,
+  `with written as (
+   insert into whatsapp_message_statuses as s (tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details,
      pricing, free_entry_point_expires_at, callback, created_at)
    select tenant_id, connection_id, wa_message_id, status, participant, at, error_code, error_title, error_details, pricing::json, fep, callback, $13::timestamptz
    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[], $8::text[], $9::text[], $10::text[],
@@ -43,9 +47,21 @@ const insertFacts = statement(
      callback = ${leastOf("callback")}
    where ${isBetterWorded} or s.pricing::text is distinct from ${leastOf("pricing", "::text")} or s.callback is distinct from ${leastOf("callback")}
      or s.free_entry_point_expires_at is distinct from greatest(s.free_entry_point_expires_at, excluded.free_entry_point_expires_at)
-   returning s.connection_id as "connectionId", s.wa_message_id as "waMessageId", s.status, s.participant, s.at as "atMs", s.error_code as "errorCode",
-     old.tenant_id is null as "isNew"`,
-  { connectionId: "uuid", waMessageId: "text", status: "text", participant: "text", atMs: "time", errorCode: "int", isNew: "bool" },
+   returning s.connection_id, s.wa_message_id, s.status, s.participant, s.at, s.error_code, old.tenant_id is null as is_new
+   )
+   select total.new, w.connection_id as "connectionId", w.wa_message_id as "waMessageId", w.status, w.participant, w.at as "atMs", w.error_code as "errorCode",
+     w.is_new as "isNew"
+   from (select count(*) filter (where is_new)::int as new from written) total left join written w on total.new < $14`,
+  {
+    new: "int",
+    connectionId: "uuid?",
+    waMessageId: "text?",
+    status: "text?",
+    participant: "text?",
+    atMs: "time?",
+    errorCode: "int?",
+    isNew: "bool?",
+  },
 );
 
 const selectFacts = statement(
@@ -99,12 +115,17 @@ export async function insertStatusFacts(tx: Tx, facts: readonly Fact[], nowMs: n
     times(sorted.map((fact) => fact.freeEntryPointExpiresAtMs)),
     texts(sorted.map((fact) => fact.callback)),
     new Date(nowMs).toISOString(),
+    sorted.length,
   ]);
+  const isAllNew = rows[0]?.new === sorted.length;
+  if (isAllNew && sorted.length === facts.length) return facts.map(() => "new");
   const written = new Map<string, StoredFact>(
-    rows.map((row) => [
-      `${row.connectionId} ${row.waMessageId} ${row.status} ${row.participant} ${row.atMs} ${row.errorCode}`,
-      row.isNew ? "new" : "fuller",
-    ]),
+    isAllNew
+      ? sorted.map((fact) => [factKey(fact), "new"])
+      : rows.map((row) => [
+          `${row.connectionId} ${row.waMessageId} ${row.status} ${row.participant} ${row.atMs} ${row.errorCode}`,
+          row.isNew === true ? "new" : "fuller",
+        ]),
   );
   return keys.map((key) => {
     const found = written.get(key) ?? "known";
