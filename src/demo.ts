@@ -1,20 +1,26 @@
 /**
  * The sandbox as a newcomer meets it: a demo tenant whose number belongs to our own stand-in for Meta, with secrets that are
- * made at the first start and kept in the data folder, and a sign-in link for the page. Part of the composition.
+ * made at the first start and kept in the data folder, and a sign-in link for the page. Part of the composition, which loads it, and with it
+ * the sandbox, only in the sandbox's mode.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { tenantScope, type TenantScope } from "./core/scope.ts";
 import { sealSecret, type EncryptionKey } from "./core/secret-box.ts";
 import type { Databases } from "./db/open.ts";
+import type { Db } from "./db/pool.ts";
 import { cookieOf } from "./http/authenticate.ts";
 import { createSessions, type SessionStore } from "./http/session.ts";
 import { registerPage } from "./http/page.ts";
 import type { Api } from "./http/route.ts";
+import { limits } from "./limits.ts";
+import { createControl } from "./sandbox/control.ts";
 import { customerMessageTypes } from "./sandbox/customer.ts";
-import { startSandbox } from "./sandbox/sandbox.ts";
+import { startSandbox, type Sandbox } from "./sandbox/sandbox.ts";
 import { createTenant } from "./services/tenants/tenants.ts";
 import { putConnection } from "./services/whatsapp/connections.ts";
+import { listConversations } from "./services/whatsapp/conversation-list.ts";
 import type { Events } from "./telemetry/events.ts";
 
 export type Demo = {
@@ -24,15 +30,16 @@ export type Demo = {
   graphUrl: string;
   sessions: SessionStore;
   registerPage: (fastify: Api) => Promise<void>;
-  /** Called once the program listens: webhooks go there. Sets up the demo tenant and its number. */
-  connect: (address: string) => Promise<void>;
-  /** The token of a link that signs in once. */
-  issueSignIn: () => string;
+  /** Called once the program listens: webhooks go there. */
+  connect: (address: string) => void;
+  /** For the console: the token of a link that signs in once, and a key of the demo tenant if it was made just now. */
+  welcome: () => { signIn: string; apiKey: string | null; phoneNumberId: string };
   stop: () => Promise<void>;
 };
 
 type Secrets = { appSecret: string; verifyToken: string; accessToken: string; encryptionKey: string };
 
+/** Sets up the demo tenant and its number, before anything is sent. */
 export async function openDemo(options: { dataDir: string; databases: Databases; nowMs: () => number; events: Events }): Promise<Demo> {
   const { dataDir, databases, nowMs, events } = options;
   const secrets = await keptSecrets(dataDir);
@@ -44,9 +51,18 @@ export async function openDemo(options: { dataDir: string; databases: Databases;
     nowMs,
     log: (trouble) => events.sandboxTrouble(trouble),
     identity: { accessToken: secrets.accessToken },
+    statusJitter: 0.3,
   });
   const sessions = createSessions({ nowMs });
-  let tenantId: string | null = null;
+  const demo = { name: "Demo", slug: "demo", locale: "he", timeZone: "Asia/Jerusalem" } as const;
+  const tenant = await createTenant(databases.platform, demo, nowMs());
+  const { wabaId, phoneNumberId, displayPhoneNumber, accessToken } = sandbox;
+  const { id: connectionId } = await putConnection(
+    databases.platform,
+    { tenantId: tenant.id, wabaId, phoneNumberId, displayPhoneNumber, accessToken },
+    { seal: (context, plain) => sealSecret(encryptionKeys, context, plain), verify: null, nowMs: nowMs() },
+  );
+  await remindOfWindows(sandbox, databases.app, { scope: tenantScope(tenant.id), connectionId });
   return {
     appSecret: secrets.appSecret,
     verifyToken: secrets.verifyToken,
@@ -56,29 +72,40 @@ export async function openDemo(options: { dataDir: string; databases: Databases;
     registerPage: (fastify) =>
       registerPage(fastify, {
         isSignedIn: (request) => isSignedIn(sessions, request.headers.cookie),
-        sandbox: { types: customerMessageTypes, sendCustomerMessage: (message) => sandbox.sendCustomerMessage(message) },
+        sandbox: {
+          types: customerMessageTypes,
+          sendCustomerMessage: (message) => sandbox.sendCustomerMessage(message),
+          control: createControl(sandbox),
+        },
       }),
-    async connect(listening) {
+    connect(listening) {
       address = listening;
-      const tenant = await createTenant(
-        databases.platform,
-        { name: "Demo", slug: "demo", locale: "he", timeZone: "Asia/Jerusalem" },
-        nowMs(),
-      );
-      tenantId = tenant.id;
-      const { wabaId, phoneNumberId, displayPhoneNumber, accessToken } = sandbox;
-      await putConnection(
-        databases.platform,
-        { tenantId, wabaId, phoneNumberId, displayPhoneNumber, accessToken },
-        { seal: (context, plain) => sealSecret(encryptionKeys, context, plain), verify: null, nowMs: nowMs() },
-      );
     },
-    issueSignIn() {
-      if (tenantId === null) throw new Error("The demo tenant is not set up yet");
-      return sessions.issueSignIn({ tenantId, isPlatform: true });
+    welcome() {
+      const signIn = sessions.issueSignIn({ tenantId: tenant.id, isPlatform: true });
+      return { signIn, apiKey: tenant.apiKey, phoneNumberId };
     },
     stop: () => sandbox.stop(),
   };
+}
+
+/** The sandbox keeps nothing over a restart; the windows of the program's own books would be closed at it. */
+async function remindOfWindows(
+  sandbox: Sandbox,
+  app: Db,
+  { scope, connectionId }: { scope: TenantScope; connectionId: string },
+): Promise<void> {
+  let after: string | null = null;
+  let seen = 0;
+  do {
+    const page = await listConversations(app, scope, { connectionId, limit: limits.listLimitMax, ...(after === null ? {} : { after }) });
+    for (const { contact, lastCustomerMessageAt } of page.data) {
+      const address = contact?.waId ?? contact?.userId ?? null;
+      if (address !== null && lastCustomerMessageAt !== null) sandbox.rememberWord(address, Date.parse(lastCustomerMessageAt));
+    }
+    after = page.next;
+    seen += page.data.length;
+  } while (after !== null && seen < limits.sandboxCustomersMax);
 }
 
 /** Made once: tokens that were sealed must open after a restart, too. Readable by this account only. */

@@ -18,6 +18,13 @@ export type PageOptions = {
     types: readonly string[];
     /** `status` is what the webhook was answered with. */
     sendCustomerMessage: (message: CustomerMessageBody) => Promise<{ waMessageId: string; status: number }>;
+    /** Everything else that it can do, by JSON: the customer's phone, its chat, the ledger, faults. */
+    control: (request: {
+      method: string;
+      path: string;
+      query: URLSearchParams;
+      body: unknown;
+    }) => Promise<{ status: number; json: unknown }>;
   } | null;
 };
 
@@ -84,6 +91,21 @@ export async function registerPage(fastify: Api, { isSignedIn, sandbox }: PageOp
     const { waMessageId, status } = await sandbox.sendCustomerMessage(request.body);
     if (status !== 200) throw new Rejection("unavailable", 503, `The webhook was answered with ${status}.`);
     return reply.code(201).send({ waMessageId });
+  });
+  fastify.route<{ Params: { "*": string } }>({
+    method: ["GET", "POST", "DELETE"],
+    url: "/sandbox/control/*",
+    ...hidden,
+    bodyLimit: limits.sandboxControlBytesMax,
+    handler: async (request, reply) => {
+      if (!(await isSignedIn(request))) throw signedOut();
+      if (request.method !== "GET" && !isSameOrigin(request)) {
+        throw new Rejection("forbidden", 403, "Only this program's own page may send this.");
+      }
+      const query = new URLSearchParams(request.url.split("?", 2)[1] ?? "");
+      const { status, json } = await sandbox.control({ method: request.method, path: request.params["*"], query, body: request.body });
+      return reply.code(status).header("cache-control", "no-store").send(json);
+    },
   });
 }
 

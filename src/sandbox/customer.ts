@@ -1,7 +1,9 @@
 /**
- * What a customer's phone sends, in the words of Meta's webhooks (field `messages`, inbound types). One builder for each kind; `fields` is
- * what the element carries beside its sender, id and time.
+ * What a customer's phone sends, in the words of Meta's webhooks (field `messages`, inbound types). One builder for each kind; what the
+ * element carries beside its sender, id and time.
  */
+import type { Wire } from "../services/whatsapp/graph/wire.ts";
+
 export type CustomerMessage = {
   /** One of `customerMessageTypes`; any other word is sent as a type that nobody knows yet. */
   type: string;
@@ -16,26 +18,25 @@ export type CustomerMessage = {
   hidesPhone?: boolean;
 };
 
-type Fields = { readonly [key: string]: unknown };
-type Builder = (message: CustomerMessage, mediaId: string) => Fields;
+/** A file that the webhook tells of. `sha256` is in base64 there, unlike in Graph's answers. */
+export type MediaFact = { id: string; mimeType: string; sha256: string; url: string; filename: string };
+type Builder = (message: CustomerMessage, media: MediaFact) => Wire;
 
-const captioned = (text: string | undefined): Fields => (text === undefined || text === "" ? {} : { caption: text });
-const targeted = (message: CustomerMessage): Fields =>
+const captioned = (text: string | undefined): Wire => (text === undefined || text === "" ? {} : { caption: text });
+const targeted = (message: CustomerMessage): Wire =>
   message.targetWaMessageId === undefined ? {} : { context: { id: message.targetWaMessageId } };
+const fileOf = ({ id, mimeType, sha256, url }: MediaFact): Wire => ({ id, mime_type: mimeType, sha256, url });
 
 const builders = new Map<string, Builder>([
   ["text", (m) => ({ type: "text", text: { body: m.text ?? "" }, ...targeted(m) })],
-  ["image", (m, id) => ({ type: "image", image: { id, mime_type: "image/jpeg", sha256: "c2FuZGJveA==", ...captioned(m.text) } })],
-  ["audio", (_, id) => ({ type: "audio", audio: { id, mime_type: "audio/ogg; codecs=opus", sha256: "c2FuZGJveA==", voice: true } })],
-  ["video", (m, id) => ({ type: "video", video: { id, mime_type: "video/mp4", sha256: "c2FuZGJveA==", ...captioned(m.text) } })],
+  ["image", (m, file) => ({ type: "image", image: { ...fileOf(file), ...captioned(m.text) }, ...targeted(m) })],
+  ["audio", (m, file) => ({ type: "audio", audio: { ...fileOf(file), voice: true }, ...targeted(m) })],
+  ["video", (m, file) => ({ type: "video", video: { ...fileOf(file), ...captioned(m.text) }, ...targeted(m) })],
   [
     "document",
-    (m, id) => ({
-      type: "document",
-      document: { id, mime_type: "application/pdf", sha256: "c2FuZGJveA==", filename: "order.pdf", ...captioned(m.text) },
-    }),
+    (m, file) => ({ type: "document", document: { ...fileOf(file), filename: file.filename, ...captioned(m.text) }, ...targeted(m) }),
   ],
-  ["sticker", (_, id) => ({ type: "sticker", sticker: { id, mime_type: "image/webp", sha256: "c2FuZGJveA==", animated: false } })],
+  ["sticker", (m, file) => ({ type: "sticker", sticker: { ...fileOf(file), animated: false }, ...targeted(m) })],
   ["location", () => ({ type: "location", location: { latitude: 31.7767, longitude: 35.2345, name: "Jerusalem", address: "Jaffa St 1" } })],
   [
     "contacts",
@@ -106,6 +107,12 @@ const builders = new Map<string, Builder>([
 /** The kinds that the form offers. `unavailable` is what an ad's first message to a coexistence number looks like (131060). */
 export const customerMessageTypes: readonly string[] = [...builders.keys()];
 
+const fileTypes: ReadonlySet<string> = new Set(["image", "audio", "video", "document", "sticker"]);
+
+export function carriesFile(type: string): boolean {
+  return fileTypes.has(type);
+}
+
 /** Kinds that refer to another message. */
 const opensNoWindow: ReadonlySet<string> = new Set(["reaction", "reaction_removed", "edit", "revoke", "system"]);
 
@@ -113,44 +120,12 @@ export function opensWindow(type: string): boolean {
   return !opensNoWindow.has(type);
 }
 
-/** The BSUID that the sandbox gives this phone's owner: the same each time. */
-export function sandboxUserId(phone: string): string {
-  return `IL.8${phone.padStart(15, "0")}`;
+/** `extra` is laid over what the kind has: a referral, or a shape of the test's own. */
+export function contentOf(message: CustomerMessage, media: MediaFact, extra: Wire = {}): Wire {
+  const content = builders.get(message.type)?.(message, media) ?? { type: message.type, [message.type]: { body: message.text ?? "" } };
+  return { ...content, ...extra };
 }
 
-export type Envelope = { wabaId: string; phoneNumberId: string; displayPhoneNumber: string };
-
-/** The whole body of the webhook. `atMs` is told in seconds, as Meta does. */
-export function customerWebhook(
-  to: Envelope,
-  message: CustomerMessage,
-  ids: { waMessageId: string; mediaId: string; atMs: number },
-): Fields {
-  const userId = sandboxUserId(message.from);
-  const fields = builders.get(message.type)?.(message, ids.mediaId) ?? { type: message.type, [message.type]: { body: message.text ?? "" } };
-  const sender = message.hidesPhone === true ? { from_user_id: userId } : { from: message.from, from_user_id: userId };
-  const element = { ...sender, id: ids.waMessageId, timestamp: String(Math.floor(ids.atMs / 1000)), ...fields };
-  const contact =
-    message.hidesPhone === true
-      ? { profile: { name: message.name, username: `user${message.from.slice(-4)}` }, user_id: userId }
-      : { profile: { name: message.name }, wa_id: message.from, user_id: userId };
-  const contacts = message.type === "system" ? {} : { contacts: [contact] };
-  return webhook(to, { ...contacts, messages: [element] });
-}
-
-export function webhook(to: Envelope, value: Fields): Fields {
-  const metadata = { display_phone_number: to.displayPhoneNumber, phone_number_id: to.phoneNumberId };
-  const change = { field: "messages", value: { messaging_product: "whatsapp", metadata, ...value } };
-  return { object: "whatsapp_business_account", entry: [{ id: to.wabaId, changes: [change] }] };
-}
-
-/** Meta escapes what is not ASCII, and slashes; signatures are over that form. */
-export function metaJson(value: Fields): Buffer {
-  const text = JSON.stringify(value).replaceAll("/", String.raw`\/`);
-  const escaped = text.replaceAll(/[^\0-\x7f]/g, (unit) => String.raw`\u` + unit.charCodeAt(0).toString(16).padStart(4, "0"));
-  return Buffer.from(escaped, "ascii");
-}
-
-function metaError(code: number, title: string): Fields {
+function metaError(code: number, title: string): Wire {
   return { code, title, message: title, error_data: { details: title } };
 }

@@ -6,135 +6,198 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { sign } from "../core/signature.ts";
 import { limits } from "../limits.ts";
-import { customerWebhook, metaJson, opensWindow, sandboxUserId, webhook, type CustomerMessage, type Envelope } from "./customer.ts";
-import { answerGraph, type Accepted, type Fault } from "./graph-api.ts";
+import type { Wire } from "../services/whatsapp/graph/wire.ts";
+import type { NewNumber, PhoneNumber, Token } from "./accounts.ts";
+import { createWorld, type SandboxOptions } from "./create-world.ts";
+import { writeAsCustomer, type Writing, type Written } from "./customer-phone.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Fault, FaultRule } from "./faults.ts";
+import { answerGraph } from "./graph/router.ts";
+import type { Accepted, Ledger } from "./ledger.ts";
+import { openPhone, type CustomerPhone } from "./phone.ts";
+import { newNumericId, newWaMessageId } from "./random.ts";
+import type { StatusName, StatusReport } from "./statuses.ts";
+import { sampleTemplates, type NewTemplate, type Template, type TemplateChange } from "./templates.ts";
+import type { Conduct } from "./webhooks.ts";
+import { fateOf } from "./world.ts";
 
-export type SandboxOptions = {
-  appSecret: string;
-  /** Where webhooks go. A function where the port is known only later. */
-  ingressUrl: string | (() => string);
-  nowMs: () => number;
-  /** Told about webhooks that nobody took. */
-  log: (trouble: { what: string; status?: number; error?: unknown }) => void;
-  /** Milliseconds from acceptance to each status; null: statuses are sent only by `postStatus`. */
-  statusDelaysMs?: { sent: number; delivered: number; read: number } | null;
-  /** Ids and token, where they must stay the same over restarts. */
-  identity?: Partial<Envelope & { accessToken: string }>;
-};
+export type SandboxNumber = Envelope & { accessToken: string };
 
-export type Sandbox = Envelope & {
+export type Sandbox = SandboxNumber & {
   graphUrl: string;
-  accessToken: string;
-  /** One POST; `status` is the ingress's answer. */
-  sendCustomerMessage(message: CustomerMessage & { atMs?: number; waMessageId?: string }): Promise<{ waMessageId: string; status: number }>;
+  appId: string;
+  /** Another number, of a new account unless a `wabaId` is given that there is; ids and token are made where none are given. */
+  addNumber(number?: NewNumber): SandboxNumber;
+  /** Its state as it is now; changes take effect at once. */
+  number(phoneNumberId?: string): PhoneNumber;
+  numbers(): readonly PhoneNumber[];
+  /** Messages in a rolling second, and the rate per customer; null and false lift them, for benches. */
+  setRates(rates: { perSecond?: number | null; hasPairRate?: boolean; phoneNumberId?: string }): void;
+  addGroup(participants: readonly string[], phoneNumberId?: string): string;
+  issueToken(token: { wabaIds: readonly string[]; expiresAtMs?: number | null }): string;
+  /** 190 from then on; null: never. */
+  expireToken(token: string, atMs: number | null): void;
+  revokeToken(token: string): void;
+  /** A code of Embedded Signup for `/oauth/access_token`: 30 s, once. */
+  issueCode(wabaIds: readonly string[]): string;
+  sendCustomerMessage(message: Writing): Promise<Written>;
+  phone(digits: string, phoneNumberId?: string): CustomerPhone;
+  /** This customer wrote at that time, before this sandbox was started: Meta does not forget windows over a restart of ours. */
+  rememberWord(address: string, atMs: number, phoneNumberId?: string): void;
   /** One POST about an accepted message. */
-  postStatus(message: Accepted, status: "sent" | "delivered" | "read" | "failed"): Promise<number>;
-  /** What Graph accepted, oldest first. */
+  postStatus(message: Accepted, status: StatusName, more?: Partial<Omit<StatusReport, "status">>): Promise<number>;
+  /** Anything else that Meta tells: account updates, echoes, calls. With a number the metadata goes with it. */
+  postChange(change: { field: string; value: Wire; wabaId?: string; phoneNumberId?: string }): Promise<number>;
+  /** What somebody wrote to a customer in the Business app. */
+  postEcho(to: string, text: string, more?: { phoneNumberId?: string; atMs?: number }): Promise<Written>;
+  addTemplate(template: Omit<NewTemplate, "wabaId"> & { wabaId?: string }): Template;
+  changeTemplate(id: string, change: TemplateChange): void;
+  templates(wabaId?: string): readonly Template[];
+  /** What Graph accepted, oldest first: the last `ledgerMax`. */
   ledger(): readonly Accepted[];
-  /** Scripted faults, one for each of the next requests. */
+  counts(): ReturnType<Ledger["counts"]>;
+  /** Scripted faults, one for each of the next sends. */
   failNext(...faults: Fault[]): void;
+  fail(...rules: FaultRule[]): void;
+  clearFaults(): void;
+  /** How webhooks go out from now on. */
+  conduct(change: Partial<Conduct>): void;
+  /** Posts what was withheld; answers how many updates. */
+  release(): number;
+  heldWebhooks(): number;
   stop(): Promise<void>;
 };
 
-const windowMs = 24 * 60 * 60 * 1000;
-const demoDelaysMs = { sent: 150, delivered: 700, read: 2_500 };
+const codeMs = 30_000;
 
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { appSecret, ingressUrl, nowMs, log, statusDelaysMs = demoDelaysMs, identity = {} } = options;
-  const own: Envelope = {
+  const { nowMs, identity = {} } = options;
+  let origin = "";
+  const world = createWorld(options, () => origin);
+  const { accounts, people, ledger, templates, webhooks, statuses } = world;
+  const own: SandboxNumber = {
     wabaId: identity.wabaId ?? "100000000000001",
     phoneNumberId: identity.phoneNumberId ?? "200000000000002",
     displayPhoneNumber: identity.displayPhoneNumber ?? "972550000000",
+    accessToken: identity.accessToken ?? newToken(),
   };
-  const accessToken = identity.accessToken ?? `sandbox-${randomBytes(24).toString("hex")}`;
-  const ledger: Accepted[] = [];
-  const faults: Fault[] = [];
-  /** When each customer last wrote, by phone and by user id. */
-  const lastWordMs = new Map<string, number>();
-  const stopping = new AbortController();
-  const timers = new Set<NodeJS.Timeout>();
-
-  const later = (delayMs: number, work: () => void): void => {
-    if (stopping.signal.aborted || timers.size >= limits.sandboxPendingStatusesMax) return;
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      work();
-    }, delayMs);
-    timers.add(timer);
-  };
-
-  const post = async (body: Buffer): Promise<number> => {
-    const response = await fetch(typeof ingressUrl === "string" ? ingressUrl : ingressUrl(), {
-      method: "POST",
-      headers: { "content-type": "application/json", "x-hub-signature-256": sign(body, appSecret) },
-      body: new Uint8Array(body),
-      redirect: "manual",
-      signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(limits.sandboxPostMsMax)]),
-    });
-    await response.body?.cancel();
-    return response.status;
-  };
-
-  /** As Meta does: again when it was not taken, though for days rather than five times. */
-  const deliver = (body: Buffer, attempt = 1): void => {
-    const failed = (trouble: { status?: number; error?: unknown }): void => {
-      if (stopping.signal.aborted) return;
-      if (attempt >= limits.sandboxPostAttemptsMax) return log({ what: "status webhook", ...trouble });
-      later(100 * 4 ** attempt, () => deliver(body, attempt + 1));
+  const addNumber: Sandbox["addNumber"] = (number = {}) => {
+    const fresh: SandboxNumber = {
+      wabaId: number.wabaId ?? newNumericId(),
+      phoneNumberId: number.phoneNumberId ?? newNumericId(),
+      displayPhoneNumber: number.displayPhoneNumber ?? `97255${newNumericId().slice(-7)}`,
+      accessToken: number.accessToken ?? newToken(),
     };
-    post(body).then(
-      (status) => (status === 200 ? undefined : failed({ status })),
-      (error: unknown) => failed({ error }),
-    );
+    const isNewAccount = accounts.account(fresh.wabaId) === undefined;
+    accounts.add(fresh, number);
+    if (isNewAccount) for (const template of sampleTemplates(fresh.wabaId)) templates.put(template);
+    return fresh;
+  };
+  addNumber(own);
+
+  const numberOf = (phoneNumberId = own.phoneNumberId): PhoneNumber => {
+    const number = accounts.number(phoneNumberId);
+    if (number === undefined) throw new Error(`The sandbox has no number ${phoneNumberId}`);
+    return number;
+  };
+  const tokenOf = (value: string): Token => {
+    const token = accounts.token(value);
+    if (token === undefined) throw new Error("The sandbox issued no such token");
+    return token;
   };
 
-  const accept = (message: Omit<Accepted, "waMessageId" | "atMs">): Accepted => {
-    const accepted = { ...message, waMessageId: newWaMessageId(), atMs: nowMs() };
-    ledger.push(accepted);
-    if (ledger.length > limits.sandboxLedgerMax) ledger.shift();
-    if (statusDelaysMs !== null) {
-      for (const status of ["sent", "delivered", "read"] as const) {
-        later(statusDelaysMs[status], () => deliver(statusBody(own, accepted, { status, atMs: nowMs() })));
-      }
-    }
-    return accepted;
-  };
-
-  const api = {
-    accessToken,
-    phoneNumberId: own.phoneNumberId,
-    takeFault: () => faults.shift(),
-    isWindowOpen: (to: string) => nowMs() - (lastWordMs.get(to) ?? -Infinity) < windowMs,
-    accept,
-  };
   const server = createServer((request, response) => {
-    answerGraph(api, request, response).catch(() => response.destroy());
+    answerGraph(world, request, response).catch((error: unknown) => {
+      options.log({ what: "request to the sandbox's Graph", error });
+      response.destroy();
+    });
   });
+  // A connection that is closed under a request would look like one of the scripted faults.
+  server.keepAliveTimeout = limits.httpKeepAliveMs;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const graphUrl = `http://127.0.0.1:${portOf(server.address())}`;
+  origin = `http://127.0.0.1:${portOf(server.address())}`;
 
   return {
     ...own,
-    graphUrl,
-    accessToken,
-    async sendCustomerMessage({ atMs = nowMs(), waMessageId = newWaMessageId(), ...message }) {
-      if (opensWindow(message.type)) rememberWord(lastWordMs, message.from, atMs);
-      const mediaId = randomBytes(6).readUIntBE(0, 6).toString();
-      return { waMessageId, status: await post(metaJson(customerWebhook(own, message, { waMessageId, mediaId, atMs }))) };
+    graphUrl: origin,
+    appId: world.appId,
+    addNumber,
+    number: numberOf,
+    numbers: () => accounts.numbers(),
+    setRates({ perSecond, hasPairRate, phoneNumberId }) {
+      const numbers = phoneNumberId === undefined ? accounts.numbers() : [numberOf(phoneNumberId)];
+      for (const number of numbers) {
+        if (perSecond !== undefined) accounts.setThroughput(number, perSecond);
+        if (hasPairRate !== undefined) number.hasPairRate = hasPairRate;
+      }
     },
-    postStatus: (message, status) => post(statusBody(own, message, { status, atMs: nowMs() })),
-    ledger: () => ledger,
-    failNext(...scripted) {
-      if (faults.length + scripted.length > limits.sandboxFaultsMax) throw new Error("Too many scripted faults");
-      faults.push(...scripted);
+    addGroup(participants, phoneNumberId) {
+      const id = `SANDBOXGROUP_${newNumericId()}`;
+      world.groups.set(id, {
+        id,
+        phoneNumberId: numberOf(phoneNumberId).phoneNumberId,
+        participants: participants.map((one) => people.find(one)),
+      });
+      return id;
     },
+    issueToken: ({ wabaIds, expiresAtMs = null }) =>
+      accounts.issueToken({ value: newToken(), wabaIds: new Set(wabaIds), expiresAtMs }).value,
+    expireToken(token, atMs) {
+      tokenOf(token).expiresAtMs = atMs;
+    },
+    revokeToken(token) {
+      tokenOf(token).isRevoked = true;
+    },
+    issueCode(wabaIds) {
+      const code = randomBytes(16).toString("hex");
+      world.codes.set(code, { wabaIds, expiresAtMs: nowMs() + codeMs });
+      return code;
+    },
+    sendCustomerMessage: ({ phoneNumberId, ...writing }) => writeAsCustomer(world, numberOf(phoneNumberId), writing),
+    phone: (digits, phoneNumberId) => openPhone(world, numberOf(phoneNumberId), digits),
+    rememberWord(address, atMs, phoneNumberId) {
+      const pair = people.pair(numberOf(phoneNumberId).phoneNumberId, people.find(address));
+      pair.lastWordMs = Math.max(pair.lastWordMs, atMs);
+    },
+    postStatus: (message, status, more = {}) => webhooks.post(statuses.report(fateOf(world, message), { status, atMs: nowMs(), ...more })),
+    postChange({ field, value, wabaId = own.wabaId, phoneNumberId }) {
+      const number = phoneNumberId === undefined ? null : numberOf(phoneNumberId);
+      return webhooks.post({ wabaId: number?.wabaId ?? wabaId, number, field, value });
+    },
+    async postEcho(to, text, { phoneNumberId, atMs = nowMs() } = {}) {
+      const number = numberOf(phoneNumberId);
+      const person = people.find(to);
+      const waMessageId = newWaMessageId();
+      const address = person.phone === null || person.hidesPhone ? {} : { to: person.phone };
+      const echo = {
+        from: number.displayPhoneNumber,
+        ...address,
+        to_user_id: person.userId,
+        id: waMessageId,
+        timestamp: String(Math.floor(atMs / 1000)),
+        type: "text",
+        text: { body: text },
+      };
+      const change = { wabaId: number.wabaId, number, field: "smb_message_echoes", value: { message_echoes: [echo] } };
+      return { waMessageId, status: await webhooks.post(change) };
+    },
+    addTemplate: (template) => templates.put({ wabaId: own.wabaId, ...template }),
+    changeTemplate: (id, change) => templates.change(id, change),
+    templates: (wabaId = own.wabaId) => templates.list(wabaId),
+    ledger: () => ledger.accepted(),
+    counts: () => ledger.counts(),
+    failNext: (...faults) => world.faults.add(faults.map((fault) => ({ fault }))),
+    fail: (...rules) => world.faults.add(rules),
+    clearFaults: () => world.faults.clear(),
+    conduct: (change) => webhooks.conduct(change),
+    release: () => webhooks.release(),
+    heldWebhooks: () => webhooks.held(),
     async stop() {
-      stopping.abort();
-      for (const timer of timers) clearTimeout(timer);
-      timers.clear();
+      statuses.stop();
+      templates.stop();
+      webhooks.stop();
       server.closeAllConnections();
       if (!server.listening) return;
       server.close();
@@ -143,39 +206,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-function rememberWord(lastWordMs: Map<string, number>, phone: string, atMs: number): void {
-  for (const key of [phone, sandboxUserId(phone)]) {
-    const latest = Math.max(atMs, lastWordMs.get(key) ?? 0);
-    // Put at the end: the customer that was silent longest is forgotten first.
-    lastWordMs.delete(key);
-    lastWordMs.set(key, latest);
-  }
-  for (const key of lastWordMs.keys()) {
-    if (lastWordMs.size <= 2 * limits.sandboxCustomersMax) return;
-    lastWordMs.delete(key);
-  }
-}
-
-function statusBody(own: Envelope, message: Accepted, report: { status: string; atMs: number }): Buffer {
-  const isPhone = /^\d+$/.test(message.to);
-  const element = {
-    id: message.waMessageId,
-    status: report.status,
-    timestamp: String(Math.floor(report.atMs / 1000)),
-    ...(isPhone ? { recipient_id: message.to, recipient_user_id: sandboxUserId(message.to) } : { recipient_user_id: message.to }),
-    ...(message.callback === null ? {} : { biz_opaque_callback_data: message.callback }),
-    ...(report.status === "failed"
-      ? {
-          errors: [{ code: 131_026, title: "Message undeliverable", message: "Message undeliverable", error_data: { details: "Sandbox" } }],
-        }
-      : {}),
-    ...(report.status === "sent" ? { pricing: { billable: true, pricing_model: "PMP", type: "regular", category: "service" } } : {}),
-  };
-  return metaJson(webhook(own, { statuses: [element] }));
-}
-
-function newWaMessageId(): string {
-  return `wamid.SANDBOX${randomBytes(16).toString("hex").toUpperCase()}`;
+function newToken(): string {
+  return `sandbox-${randomBytes(24).toString("hex")}`;
 }
 
 function portOf(address: AddressInfo | string | null): number {
