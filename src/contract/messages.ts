@@ -15,12 +15,43 @@ const messageStatuses = [
   "cancelled",
 ] as const;
 
+/** What somebody can do about an error; the words are stable. */
+export const errorActions = [
+  "retry_later",
+  "wait_24h",
+  "use_template",
+  "change_template",
+  "fix_request",
+  "fix_media",
+  "replace_token",
+  "grant_permission",
+  "register_number",
+  "change_account_settings",
+  "complete_payment",
+  "improve_quality",
+  "contact_meta",
+  "other_channel",
+  "other_recipient",
+  "add_test_recipient",
+  "ask_for_phone",
+  "ask_to_resend",
+  "unblock_user",
+  "respect_choice",
+  "verify_identity",
+  "take_over",
+  "write_instead",
+  "nothing",
+] as const;
+export type ErrorAction = (typeof errorActions)[number];
+
 export const MessageError = Type.Object({
   code: Nullable(Type.Integer()),
   title: Nullable(Type.String()),
   details: Nullable(Type.String()),
   blame: Nullable(Type.String({ description: "Who can mend it" })),
-  sentence: Nullable(Type.String({ description: "For people" })),
+  sentence: Nullable(Type.String({ description: "For people: what happened, in the tenant's language" })),
+  action: Nullable(OneOf(errorActions, { description: "What can be done" })),
+  actionSentence: Nullable(Type.String({ description: "For people: what can be done, in the tenant's language" })),
 });
 export type MessageError = Static<typeof MessageError>;
 
@@ -57,6 +88,8 @@ export const Message = Type.Object({
   from: Nullable(Type.Object({ waId: Nullable(Type.String()), userId: Nullable(Type.String()) })),
   isStandby: Type.Boolean(),
   pricing: AnyJson,
+  callback: Nullable(Type.String({ description: "The caller's own word for a message that was sent" })),
+  resendOf: Nullable(Id),
   createdAt: Time,
 });
 export type Message = Static<typeof Message>;

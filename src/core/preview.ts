@@ -6,6 +6,19 @@
 import { limits } from "../limits.ts";
 import { clipText } from "./text.ts";
 
+/** Of interactive messages that we send, and whose words alone would not tell what they are. */
+const interactiveSymbols: ReadonlyMap<string, string> = new Map([
+  ["product", "🛒"],
+  ["product_list", "🛒"],
+  ["catalog_message", "🛒"],
+  ["flow", "📋"],
+  ["voice_call", "📞"],
+  ["call_permission_request", "📞"],
+  ["location_request_message", "📍"],
+  ["address_message", "📍"],
+  ["request_contact_info", "👤"],
+]);
+
 const symbols: ReadonlyMap<string, string> = new Map([
   ["image", "📷"],
   ["video", "🎬"],
@@ -18,6 +31,7 @@ const symbols: ReadonlyMap<string, string> = new Map([
   ["call", "📞"],
   ["call_status", "📞"],
   ["call_permission_reply", "📞"],
+  ["template", "📝"],
   ["flow_reply", "📋"],
   ["system", "ℹ️"],
   ["revoked", "🚫"],
@@ -29,9 +43,15 @@ const symbols: ReadonlyMap<string, string> = new Map([
 export function previewText(type: string, content: unknown): string {
   const fields = isRecord(content) ? content : {};
   const kind = typeof fields["kind"] === "string" ? fields["kind"] : type;
-  const symbol = kind === "audio" && fields["voice"] === true ? "🎤" : (symbols.get(kind) ?? "");
+  const symbol = symbolOf(kind, fields);
   const words = kind === "revoked" ? "" : wordsOf(fields);
   return clipText([symbol, words].filter((part) => part !== "").join(" "), limits.previewCharsMax);
+}
+
+function symbolOf(kind: string, fields: Readonly<Record<string, unknown>>): string {
+  if (kind === "audio" && fields["voice"] === true) return "🎤";
+  const { subtype } = fields;
+  return (kind === "interactive" && typeof subtype === "string" ? interactiveSymbols.get(subtype) : symbols.get(kind)) ?? "";
 }
 
 /** The first of these fields that says something; which one, depends on the kind. */
@@ -39,6 +59,7 @@ function wordsOf(fields: Readonly<Record<string, unknown>>): string {
   const shared: unknown = Array.isArray(fields["contacts"]) ? fields["contacts"][0] : null;
   const candidates = [
     fields["body"],
+    isRecord(fields["header"]) ? fields["header"]["text"] : null,
     fields["caption"],
     fields["filename"],
     fields["title"],

@@ -65,17 +65,18 @@ function lookUp(contacts: readonly unknown[], ids: Ids): Contact | null {
   let index = indexes.get(contacts);
   if (index === undefined) indexes.set(contacts, (index = indexContacts(contacts)));
   const byUserId = ids.userId === null ? undefined : index.byUserId.get(ids.userId);
-  const byPhone = ids.phone === null ? undefined : index.byPhone.get(ids.phone);
-  return byUserId ?? byPhone ?? null;
+  if (byUserId !== undefined) return byUserId;
+  return (ids.phone === null ? undefined : index.byPhone.get(ids.phone)) ?? null;
 }
 
 function indexContacts(contacts: readonly unknown[]): ContactIndex {
   const index: ContactIndex = { byPhone: new Map(), byUserId: new Map() };
-  for (const item of contacts) {
-    const contact = readContact(item);
+  // From the end: of several with one id the first is kept.
+  for (let at = contacts.length - 1; at >= 0; at -= 1) {
+    const contact = readContact(contacts[at]);
     if (contact === null) continue;
-    if (contact.phone !== null && !index.byPhone.has(contact.phone)) index.byPhone.set(contact.phone, contact);
-    if (contact.userId !== null && !index.byUserId.has(contact.userId)) index.byUserId.set(contact.userId, contact);
+    if (contact.phone !== null) index.byPhone.set(contact.phone, contact);
+    if (contact.userId !== null) index.byUserId.set(contact.userId, contact);
   }
   return index;
 }

@@ -1,4 +1,4 @@
-/** What an agent reads when Meta says no: what happened, whose fault it is, what to do. Meta's own titles change; these do not. */
+/** What an agent reads when Meta says no: what happened and whose fault it is. Meta's own titles change; these do not. What to do is `error-actions.ts`. */
 export type Sentence = { readonly he: string; readonly en: string; readonly ar: string };
 
 export const errorSentences = {
@@ -18,19 +18,19 @@ export const errorSentences = {
     ar: "ينقص اتصالنا إذن لهذا الإجراء. على المسؤول منحه في إعدادات Meta.",
   },
   metaDown: {
-    he: "יש כרגע תקלה זמנית ב-Meta. ננסה שוב; אין צורך לעשות דבר.",
-    en: "Meta has a temporary problem. We will try again; you need not do anything.",
-    ar: "لدى Meta مشكلة مؤقتة. سنحاول مرة أخرى، ولا حاجة لفعل شيء.",
+    he: "הייתה תקלה זמנית ב-Meta.",
+    en: "Meta had a temporary problem.",
+    ar: "حدثت لدى Meta مشكلة مؤقتة.",
   },
   tooFast: {
-    he: "נשלחו יותר מדי בקשות בזמן קצר. ההודעה תישלח שוב לאט יותר; אין צורך לעשות דבר.",
-    en: "We sent too much in a short time. The message will be sent again more slowly; you need not do anything.",
-    ar: "أرسلنا الكثير في وقت قصير. ستُرسل الرسالة مجددًا ببطء أكثر، ولا حاجة لفعل شيء.",
+    he: "נשלחו יותר מדי בקשות בזמן קצר.",
+    en: "We sent too much in a short time.",
+    ar: "أرسلنا الكثير في وقت قصير.",
   },
   tooFastToUser: {
-    he: "נשלחו ללקוח הזה יותר מדי הודעות ברצף. נמתין מעט ונשלח שוב.",
-    en: "This customer was sent too many messages in a row. We will wait a little and send again.",
-    ar: "أُرسلت إلى هذا العميل رسائل كثيرة متتالية. سننتظر قليلًا ثم نعيد الإرسال.",
+    he: "נשלחו ללקוח הזה יותר מדי הודעות ברצף.",
+    en: "This customer was sent too many messages in a row.",
+    ar: "أُرسلت إلى هذا العميل رسائل كثيرة متتالية.",
   },
   badRequest: {
     he: "ההודעה נבנתה באופן שוואטסאפ אינה מקבלת. זו תקלה אצלנו; פנו למנהל המערכת.",
@@ -156,6 +156,11 @@ export const errorSentences = {
     he: "תוכן התבנית מפר את כללי וואטסאפ. ערכו אותה ושלחו לאישור מחדש.",
     en: "The template's text breaks WhatsApp's rules. Edit it and submit it for approval again.",
     ar: "يخالف نص القالب قواعد واتساب. عدّله وأعد إرساله للاعتماد.",
+  },
+  templateMisfiled: {
+    he: "Meta הגבילה את השליחה כי תבניות סווגו בקטגוריה שגויה. ההגבלה תוסר מעצמה; תקנו את הקטגוריות.",
+    en: "Meta limits sending because templates were filed under a wrong category. The limit lifts by itself; correct the categories.",
+    ar: "قيّدت Meta الإرسال لأن قوالب صُنّفت في فئة خاطئة. يُرفع القيد تلقائيًا؛ صحّح الفئات.",
   },
   templatePaused: {
     he: "Meta השהתה או השביתה את התבנית בגלל איכות נמוכה. שפרו אותה או השתמשו באחרת.",

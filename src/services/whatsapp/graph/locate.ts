@@ -4,7 +4,7 @@
  * by `field`, which Meta's own examples omit or misname.
  */
 import type { Lane, LocatedUpdate } from "./updates.ts";
-import { readList, readLooseId, readPhone, readRecord, readWord, type Wire } from "./wire.ts";
+import { readList, readLooseId, readPhone, readRecord, readTimeMs, readWord, type Wire } from "./wire.ts";
 
 const decoder = new TextDecoder();
 
@@ -29,20 +29,25 @@ export function locateUpdates(body: unknown): LocatedUpdate[] {
     const wire = readRecord(entry);
     if (wire === null) continue;
     const wabaId = readLooseId(wire["id"]);
-    for (const change of readList(wire["changes"])) locateChange(found, wabaId, change);
+    const entryAtMs = readTimeMs(wire["time"]);
+    for (const change of readList(wire["changes"])) locateChange(found, { wabaId, entryAtMs }, change);
   }
   if (found.length === 0) append(found, nowhere, "body", [body]);
   return found;
 }
 
 /** What all elements of one list have in common. */
-type Place = Pick<LocatedUpdate, "standby" | "field" | "wabaId" | "phoneNumberId" | "displayPhoneNumber" | "contacts" | "alone">;
+type Place = Pick<
+  LocatedUpdate,
+  "standby" | "field" | "wabaId" | "entryAtMs" | "phoneNumberId" | "displayPhoneNumber" | "contacts" | "alone"
+>;
 type Source = LocatedUpdate["source"];
 
 const nowhere: Place = {
   standby: false,
   field: "",
   wabaId: null,
+  entryAtMs: null,
   phoneNumberId: null,
   displayPhoneNumber: null,
   contacts: [],
@@ -61,26 +66,27 @@ const lanes: Record<Source, Lane> = {
   body: "whatsapp-account",
 };
 
-function locateChange(found: LocatedUpdate[], wabaId: string | null, change: unknown): void {
+function locateChange(found: LocatedUpdate[], entry: Pick<Place, "wabaId" | "entryAtMs">, change: unknown): void {
   const wire = readRecord(change);
   const rawField = wire?.["field"];
   const field = typeof rawField === "string" ? (readWord(rawField) ?? "") : "";
   const value = readRecord(wire?.["value"]) ?? {};
-  const place = placeOf(value, value, { field, wabaId, standby: field === "standby" });
+  const place = placeOf(value, value, { field, ...entry, standby: field === "standby" });
   const before = found.length;
   locateLists(found, value, place);
   const standby = readRecord(value["standby"]);
-  if (standby !== null) locateLists(found, standby, placeOf(standby, value, { field, wabaId, standby: true }));
+  if (standby !== null) locateLists(found, standby, placeOf(standby, value, { field, ...entry, standby: true }));
   if (found.length === before) append(found, place, "change", [change]);
 }
 
-function placeOf(holder: Wire, value: Wire, known: Pick<Place, "field" | "wabaId" | "standby">): Place {
+function placeOf(holder: Wire, value: Wire, known: Pick<Place, "field" | "wabaId" | "entryAtMs" | "standby">): Place {
   const metadata = readRecord(holder["metadata"]) ?? readRecord(value["metadata"]);
   const contacts = readList(holder["contacts"]);
   return {
     standby: known.standby,
     field: known.field,
     wabaId: known.wabaId,
+    entryAtMs: known.entryAtMs,
     phoneNumberId: readLooseId(metadata?.["phone_number_id"]) ?? readLooseId(readRecord(value["recipient"])?.["phone_number_id"]),
     displayPhoneNumber:
       readPhone(metadata?.["display_phone_number"]) ?? readPhone(value["display_phone_number"]) ?? readPhone(value["phone_number"]),
@@ -123,6 +129,7 @@ function append(found: LocatedUpdate[], place: Place, listed: Source, list: unkn
       standby: place.standby,
       field: place.field,
       wabaId: place.wabaId,
+      entryAtMs: place.entryAtMs,
       phoneNumberId: place.phoneNumberId,
       displayPhoneNumber: place.displayPhoneNumber,
       contacts: place.contacts,

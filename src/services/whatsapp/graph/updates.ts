@@ -18,6 +18,8 @@ export type LocatedUpdate = {
   standby: boolean;
   field: string;
   wabaId: string | null;
+  /** When Meta made the body's entry, milliseconds since 1970; the only time that account-level values have. */
+  entryAtMs: number | null;
   phoneNumberId: string | null;
   /** Digits only; account-level values name their number by nothing else. */
   displayPhoneNumber: string | null;
