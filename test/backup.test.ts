@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdtemp, readFile, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
@@ -64,6 +64,33 @@ test("A backup made while rows are written holds every commit before its end, no
   assert.deepEqual(faults.rows, []);
   await superuser.end();
   await copy.stop();
+});
+
+test("The files of messages are in a backup, those half written are not, and are put back where they are missing", async () => {
+  const dataDir = join(root, "live");
+  const lies = (path: string, ...at: string[]): string => join(...at, "media", "0198b2f0-0000-7000-8000-000000000000", path);
+  const write = async (file: string, text: string): Promise<void> => {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  };
+  await write(lies("ab/abcd", dataDir), "one");
+  await write(lies("ef/efgh", dataDir), "two");
+  await write(join(dataDir, "media/incoming/half"), "ha");
+  const target = join(root, "media-backup");
+  const { manifest } = await backup({ dataDir, target });
+  await rm(join(dataDir, "media"), { recursive: true });
+  assert.deepEqual(manifest.media, { files: 2, bytes: 6 });
+
+  const elsewhere = join(root, "with-media");
+  await write(lies("xy/xyz", elsewhere), "of the former data");
+  await restore({ dataDir: elsewhere, source: target });
+  const found = await Promise.all(["ab/abcd", "ef/efgh", "xy/xyz"].map((path) => readFile(lies(path, elsewhere), "utf8")));
+  assert.deepEqual(found, ["one", "two", "of the former data"]);
+  assert.equal((await stat(lies("ab/abcd", elsewhere))).mode & 0o777, 0o600);
+  assert.deepEqual(await readdir(join(elsewhere, "media/incoming")), []);
+
+  await rm(lies("ef/efgh", target));
+  await assert.rejects(restore({ dataDir: elsewhere, source: target }), /is damaged/);
 });
 
 test("A backup leaves the running server as it was, without a replication slot", async () => {
