@@ -1,18 +1,18 @@
 /**
  * The automatic reply to a message of a type that the tenant cannot handle: asked for in the transaction that stores the
  * message, at most one per conversation and interval. The cap is claimed by the statement that also checks the window.
- * Sending it is `queue/workers/auto-reply.worker.ts`.
+ * It goes out as every message does, through the outbox.
  */
 import { autoReplyDecision } from "../../core/auto-reply.ts";
 import { sendMarginMs, windowMs } from "../../core/window.ts";
-import { bigints, texts, times, uuids } from "../../db/arrays.ts";
+import { bigints, texts, uuids } from "../../db/arrays.ts";
 import { newId } from "../../db/new-id.ts";
 import { statement } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../activity/append.ts";
 import { autoReplyText } from "./auto-reply-texts.ts";
-import { foldConversations } from "./conversations.ts";
 import type { Peer } from "./graph/updates.ts";
+import { queueMessages, type Draft } from "./outbox/enqueue.ts";
 import type { Route } from "./routing.ts";
 
 /** A newly stored message of a customer. */
@@ -43,14 +43,6 @@ const claimCap = statement(
   { id: "uuid" },
 );
 
-const insert = statement(
-  "auto_reply.insert",
-  `insert into whatsapp_messages (tenant_id, id, connection_id, conversation_id, direction, origin, type, role, content, status, wa_timestamp, created_at)
-   select tenant_id, id, connection_id, conversation_id, 'outbound', 'automatic', 'text', 'message', content::jsonb, 'pending', at, at
-   from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[]) as u (tenant_id, id, connection_id, conversation_id, content, at)`,
-  {},
-);
-
 /** Queues the replies that are due. */
 export async function queueAutoReplies(tx: Tx, candidates: readonly ReplyCandidate[], nowMs: number): Promise<{ events: ActivityEvent[] }> {
   const wanted = new Map<string, ReplyCandidate>();
@@ -67,41 +59,29 @@ export async function queueAutoReplies(tx: Tx, candidates: readonly ReplyCandida
     windowMs / 1_000,
     sendMarginMs / 1_000,
   ]);
-  const due = claimed.flatMap(({ id }) => {
+  const drafts = claimed.flatMap(({ id }): Draft[] => {
     const candidate = wanted.get(id);
-    return candidate === undefined ? [] : [{ candidate, messageId: newId(nowMs) }];
+    return candidate === undefined ? [] : [draftOf(candidate, nowMs)];
   });
-  if (due.length === 0) return { events: [] };
-  await tx.query(insert, [
-    uuids(due.map(({ candidate }) => candidate.route.tenantId)),
-    uuids(due.map(({ messageId }) => messageId)),
-    uuids(due.map(({ candidate }) => candidate.connectionId)),
-    uuids(due.map(({ candidate }) => candidate.conversationId)),
-    texts(due.map(({ candidate }) => JSON.stringify({ v: 1, kind: "text", body: autoReplyText(candidate.route.locale) }))),
-    times(due.map(() => nowMs)),
-  ]);
-  await foldConversations(
-    tx,
-    due.map(({ candidate, messageId }) => ({
-      tenantId: candidate.route.tenantId,
-      conversationId: candidate.conversationId,
-      customerAtMs: null,
-      customerWaMessageId: null,
-      replyPhone: null,
-      replyUserId: null,
-      last: { atMs: nowMs, waMessageId: "", messageId },
-      inbound: 0,
-      outbound: 1,
-    })),
-  );
+  return queueMessages(tx, drafts, nowMs);
+}
+
+function draftOf({ route, connectionId, conversationId }: ReplyCandidate, nowMs: number): Draft {
   return {
-    events: due.map(({ candidate, messageId }) => ({
-      tenantId: candidate.route.tenantId,
-      type: "message.queued",
-      conversationId: candidate.conversationId,
-      messageId,
-      data: { origin: "automatic", type: "text" },
-    })),
+    tenantId: route.tenantId,
+    messageId: newId(nowMs),
+    connectionId,
+    conversationId,
+    origin: "automatic",
+    type: "text",
+    role: "message",
+    content: JSON.stringify({ v: 1, kind: "text", body: route.autoReplyText ?? autoReplyText(route.locale) }),
+    isFreeform: true,
+    targetWaMessageId: null,
+    to: { phone: null, userId: null },
+    callback: null,
+    resendOf: null,
+    when: { kind: "now" },
   };
 }
 
