@@ -1,34 +1,41 @@
 /** Builds every part once, by hand, in the order in which they need each other; stops them the other way round. */
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { resolve as absolute } from "node:path";
+import { startBackground, type Background } from "./background.ts";
 import type { Config } from "./config.ts";
 import { openSecret, sealSecret, type SecretContext } from "./core/secret-box.ts";
+import { mediaFolder } from "./db/backup-media.ts";
 import { startEmbedded, type EmbeddedServer } from "./db/embedded.ts";
-import { holdProgramLock, openDatabases, prepareDatabase, type Databases, type ProgramLock } from "./db/open.ts";
-import { keepPartitions } from "./db/partitions.ts";
+import { holdProgramLock, openDatabases, prepareDatabase, type ProgramLock } from "./db/open.ts";
 import type { Server } from "./db/pool.ts";
-import { createStatistics } from "./db/statistics.ts";
 import { createFailpoint } from "./failpoint.ts";
 import { createReadiness } from "./http/readiness.ts";
 import { createServer } from "./http/server.ts";
 import { createWebhookHandler } from "./http/webhook.ts";
 import { limits } from "./limits.ts";
-import { backlog, startWorkers, stopWorkers, type Workers } from "./queue/index.ts";
-import { Loop } from "./queue/loop.ts";
-import { openDemo, type Demo } from "./demo.ts";
+import { installJobs } from "./queue/jobs.ts";
+import type { Demo, openDemo } from "./demo.ts";
 import { createHub } from "./services/activity/hub.ts";
-import { createGraphClient } from "./services/whatsapp/graph/client.ts";
+import { openMediaStore } from "./services/media-store.ts";
+import { createOutgoingMedia } from "./services/whatsapp/media-send.ts";
+import { AccessTokens } from "./services/whatsapp/outbox/access-tokens.ts";
+import { Answers } from "./services/whatsapp/outbox/answers.ts";
+import { syncTemplates, type SyncDeps } from "./services/whatsapp/templates-sync.ts";
+import { startUpkeep } from "./upkeep.ts";
 import { createEvents } from "./telemetry/events.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createAppSecrets } from "./webhooks/app-secrets.ts";
+import { createConnector } from "./webhooks/forward-connector.ts";
+import { createDestinations } from "./webhooks/forward-secrets.ts";
 import { DeliveryCache } from "./webhooks/delivery-cache.ts";
 import { Receiver } from "./webhooks/receive.ts";
 
 export type Program = {
   address: string;
-  /** A link that signs in once, in the sandbox. */
-  signInLink: string | null;
+  /** For the console, in the sandbox: a link that signs in once, and at the first start a key for the API. */
+  sandbox: { signInLink: string; apiKey: string | null; phoneNumberId: string } | null;
   /** Everything ends within 10 s, the embedded database too. */
   stop: (why: string) => Promise<void>;
 };
@@ -69,8 +76,9 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       stops.push(() => lock.release());
     }
     await prepareDatabase(databases, nowMs(), console.progress, (error) => events.databaseTrouble(error));
+    await installJobs(server, (error) => events.databaseTrouble(error));
 
-    const demo = config.mode === "sandbox" ? await openDemo({ dataDir: config.dataDir, databases, nowMs, events }) : null;
+    const demo = config.mode === "sandbox" ? await loadDemo({ dataDir: config.dataDir, databases, nowMs, events }) : null;
     if (demo !== null) stops.push(() => demo.stop());
     const encryptionKeys = demo === null ? config.encryptionKeys : demo.encryptionKeys;
     const open = (context: SecretContext, sealed: Uint8Array): string => openSecret(encryptionKeys, context, sealed);
@@ -80,12 +88,23 @@ export async function startProgram(config: Config, console: Console, signal: Abo
     stops.push(() => hub.stop());
 
     const cache = config.role === "web" ? null : new DeliveryCache(limits.deliveryCacheBytesMax);
-    let workers: Workers | null = null;
+    let background: Background | null = null;
+    // Only the sandbox lets an endpoint be on this machine.
+    const rules = { allowsLoopback: config.mode === "sandbox" };
+    const connector = createConnector({ rules, nowMs });
+    stops.push(() => connector.close());
+    const destinations = createDestinations({ app: databases.app, open, nowMs });
+    const answers = new Answers();
+    const tokens = new AccessTokens(databases.app, open);
+    const graph = { url: demo?.graphUrl ?? config.graph.url, version: config.graph.version };
+    const store = await openMediaStore(absolute(config.dataDir, mediaFolder));
+    const outgoingMedia = createOutgoingMedia({ app: databases.app, store, graph, tokens, nowMs });
+    const templates: SyncDeps = { app: databases.app, graph, tokens, nowMs, onActivity: (tenantIds) => hub.publish(tenantIds) };
     const receiver = new Receiver({
       db: databases.receiver,
       slot: randomInt(limits.intakeSlots),
       nowMs,
-      onStored: (lanes) => workers?.wake(lanes),
+      onStored: (lanes) => background?.workers.wake(lanes),
       onFailed: (error, deliveries) => events.journalFailed({ error, deliveries }),
       onGroup: (deliveries) => events.journalCommitted({ deliveries }),
       cache,
@@ -108,52 +127,39 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       webhook,
       adminKey: config.adminApiKey,
       verifyToken: (appKey, token) => apps.verifyToken(appKey ?? "", token),
+      forwarding: { connector, destinations, rules },
       secrets: { seal: (context, plain) => sealSecret(encryptionKeys, context, plain) },
       log,
       isReady: readiness.isReady,
       metricsText: () => metrics.registry.metrics(),
       nowMs,
-      wakeWorkers: () => workers?.wakeAll(),
+      wakeWorkers: () => background?.workers.wakeAll(),
+      sends: { graph, tokens, answers, wake: () => background?.workers.wakeSends() },
+      media: { store, publicUrl: config.publicUrl },
+      syncTemplates: (scope, accountId) => syncTemplates(templates, scope, accountId),
       ...(demo === null ? {} : { sessions: demo.sessions }),
       ...(demo === null ? {} : { registerPage: demo.registerPage }),
     });
     stops.push(() => receiver.drained());
 
     if (config.role !== "web") {
-      const graph = createGraphClient({ url: demo?.graphUrl ?? config.graph.url, version: config.graph.version });
-      const running = startWorkers({
-        ingest: databases.ingest,
-        cache,
-        nowMs,
-        random: Math.random,
-        failpoint,
-        autoReplies: {
-          ingest: databases.ingest,
-          app: databases.app,
-          graph,
-          openToken: (tenantId, rowId, sealed) => open({ table: "whatsapp_connections", column: "access_token", tenantId, rowId }, sealed),
-          nowMs,
-          onOutcome: (messageId, outcome) => events.automaticReply(messageId, outcome),
-          onError: (messageId, error) => events.autoReplyFailed({ messageId, error }),
-          failpoint,
-        },
-        onActivity: (tenantIds) => hub.publish(tenantIds),
-        onBatch: (kind, result, ms) => events.batchRan(kind, result, ms),
-        onError: (kind, error, attempt, waitMs) => events.workerRetries({ kind, error, attempt, waitMs }),
-      });
-      workers = running;
-      stops.push(() => stopWorkers(running));
+      const parts = { server, databases, events, failpoint, nowMs, hub, cache, graph, tokens, answers, store, outgoingMedia, templates };
+      background = await startBackground({ ...parts, destinations, connector }, (stop) => stops.push(stop));
     }
     stops.push(startUpkeep(databases, metrics, nowMs, (error) => events.databaseTrouble(error)));
     stops.push(() => http.close());
+    stops.push(() => {
+      background?.workers.stopClaimingSends();
+      answers.endWithin(limits.httpCloseMsMax / 2);
+    });
     const { port } = await http.listen({ host: config.host, port: config.port });
     const address = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
-    await demo?.connect(address);
+    demo?.connect(address);
     events.started({ mode: config.mode, role: config.role, address, version, ms: Math.round(performance.now() - began) });
 
     return {
       address,
-      signInLink: demo === null ? null : `${address}/sign-in/${demo.issueSignIn()}`,
+      sandbox: demo === null ? null : welcomeOf(demo, address),
       async stop(why) {
         const stopBegan = performance.now();
         events.stopping(why);
@@ -168,6 +174,17 @@ export async function startProgram(config: Config, console: Console, signal: Abo
     await stopAll();
     throw error;
   }
+}
+
+function welcomeOf(demo: Demo, address: string): Program["sandbox"] {
+  const { signIn, ...more } = demo.welcome();
+  return { ...more, signInLink: `${address}/sign-in/${signIn}` };
+}
+
+/** With settings for the real Meta, the sandbox is not even loaded. */
+async function loadDemo(options: Parameters<typeof openDemo>[0]): Promise<Demo> {
+  const demo = await import("./demo.ts");
+  return demo.openDemo(options);
 }
 
 async function openServer(
@@ -201,49 +218,4 @@ function platformSecrets(config: Config, demo: Demo | null): { secrets: readonly
   if (config.mode === "live") return { secrets: config.meta.appSecrets, verifyToken: config.meta.verifyToken };
   if (demo === null) throw new Error("The sandbox has no secrets of its own");
   return { secrets: [demo.appSecret], verifyToken: demo.verifyToken };
-}
-
-/** Partitions once an hour; what the metrics show about the queue, every few seconds. */
-function startUpkeep(
-  databases: Databases,
-  metrics: ReturnType<typeof createMetrics>,
-  nowMs: () => number,
-  onError: (error: unknown) => void,
-): () => Promise<void> {
-  let seen: Awaited<ReturnType<typeof backlog>> = { updates: 0, oldestMs: 0, parked: {} };
-  metrics.sources.databasePool = databases.inUse;
-  metrics.sources.inbound = () => ({ backlog: seen.updates, oldestMs: seen.oldestMs, parked: seen.parked });
-  const sampling = new Loop({
-    runOnce: async () => {
-      seen = await backlog(databases.ingest);
-      return false;
-    },
-    onError,
-    random: Math.random,
-    pollMs: limits.backlogSampleMs,
-  });
-  const partitions = new Loop({
-    runOnce: async () => {
-      await keepPartitions(databases.owner, nowMs());
-      return false;
-    },
-    onError,
-    random: Math.random,
-    pollMs: limits.upkeepMs,
-  });
-  const { keepOnce } = createStatistics(databases.owner);
-  const statistics = new Loop({
-    runOnce: async () => {
-      await keepOnce();
-      return false;
-    },
-    onError,
-    random: Math.random,
-    pollMs: limits.statisticsPollMs,
-  });
-  const loops = [sampling, partitions, statistics];
-  for (const loop of loops) loop.start();
-  return async () => {
-    await Promise.all(loops.map((loop) => loop.stop()));
-  };
 }

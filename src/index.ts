@@ -23,9 +23,12 @@ async function main(): Promise<void> {
   program = await startup;
   if (starting.signal.aborted) return;
   say(`Kesher listens on ${program.address}`);
-  if (program.signInLink !== null) {
+  if (program.sandbox !== null) {
+    const { signInLink, apiKey, phoneNumberId } = program.sandbox;
     say("This is the sandbox: a demo tenant and a stand-in for Meta. Nothing leaves this machine.");
-    say(`Open this link once to sign in: ${program.signInLink}`);
+    say(`Open this link once to sign in: ${signInLink}`);
+    if (apiKey !== null)
+      say(`API key of the demo tenant, shown this once: ${apiKey} (its number has the phone_number_id ${phoneNumberId})`);
     say("To connect the real Meta, set META_APP_ID, META_APP_SECRET, META_VERIFY_TOKEN and ENCRYPTION_KEYS (see --help).");
   }
 }

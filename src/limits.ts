@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- every limit stands here, and nowhere else (I11)
 /**
  * Every limit of the program, in one place (promise I11). Names end in their unit or bound.
  * `test/limits.test.ts` drives each to its edge.
@@ -110,16 +111,24 @@ export const limits = {
   logRefusalsPerSummaryMax: 50,
   /** Graph: the answer to a send is below 1 kB, an error below 4 kB. */
   graphResponseBytesMax: 256 * 2 ** 10,
-  /** Sandbox: sends it remembers, customers whose window it knows, bodies it reads, scripted faults that wait, status posts under way. */
-  sandboxLedgerMax: 10_000,
-  sandboxCustomersMax: 10_000,
+  /** Sandbox: messages its ledger remembers in each direction, customers it knows, bodies it reads, scripted faults that wait, status posts under way. */
+  sandboxLedgerMax: 100_000,
+  sandboxCustomersMax: 200_000,
   sandboxBodyBytesMax: 2 ** 20,
   sandboxFaultsMax: 1_000,
   /** The form behind which a customer writes. */
   sandboxFormBytesMax: 64 * 2 ** 10,
-  sandboxPendingStatusesMax: 30_000,
-  /** How often it posts a webhook that was not answered 200, and how long it waits for an answer. */
-  sandboxPostAttemptsMax: 5,
+  /** Its other controls; a customer's file comes as base64. */
+  sandboxControlBytesMax: 24 * 2 ** 20,
+  sandboxPendingStatusesMax: 200_000,
+  /** Uploads (Meta takes documents of 100 MB), and all files together. */
+  sandboxUploadBytesMax: 101 * 2 ** 20,
+  sandboxMediaBytesMax: 256 * 2 ** 20,
+  sandboxTemplatesMax: 6_000,
+  /** How often it posts a webhook that was not answered 200, how long it waits between, and how long for an answer. */
+  sandboxPostAttemptsMax: 200,
+  sandboxPostWaitMsMax: 5_000,
+  sandboxPostsAtOnceMax: 64,
   sandboxPostMsMax: 15_000,
 
   /** More elements than this in one body, and it is kept as one unreadable update. Meta sends at most 1,000. */
@@ -137,17 +146,158 @@ export const limits = {
   claimUpdatesMax: 1_000,
   /** Work that waits for longer may be what ends the process: it is tried with care. */
   suspiciousAfterMs: 60_000,
-  /** A unit that was tried this often and never came to an end is parked. */
-  attemptsMax: 3,
-  /** From this attempt on, each update runs alone. */
-  attemptsAloneFrom: 2,
+  /** Updates of suspicious work that are tried together at first; doubled by each success. */
+  carefulUpdatesMin: 16,
+  /** An update that was tried alone this often and never came to an end is parked. */
+  attemptsAloneMax: 3,
   bisectRoundsMax: 20,
 
-  /** Automatic replies. */
-  dispatchesMax: 32,
+  /** Sending: requests to Graph under way on a node, and of one number among them. */
+  sendsUnderWayMax: 512,
+  sendsUnderWayPerLaneMax: 256,
+  /** Of a number whose requests are not answered. */
+  sendsUnderWayPerLaneMin: 4,
+  /** Numbers that one claim looks at. */
+  sendLanesMax: 1_000,
+  /** Numbers of which a node remembers that they can send. */
+  sendLanesKnownMax: 50_000,
+  /** From a claim to the start of its request; later it is given back. Part of the margin before a window's end. */
+  sendStartMsMax: 1_000,
   graphTimeoutMs: 20_000,
-  /** Longer than any request to Graph can last. */
-  dispatchAbandonedAfterMs: 45_000,
+  /** A sender that has not been heard of for so long is dead; what it had under way becomes `unknown`. */
+  sendNodeAliveMs: 12_000,
+  sendNodeBeatMs: 3_000,
+  /** For so long a claim whose COMMIT was not answered is looked for: the server may carry it out late. */
+  sendLostClaimMs: 60_000,
+  /** How often a sender looks for work of other nodes, and for what was put off. */
+  sendPollMs: 500,
+  /** Longest wait for a number's pace before it looks again. */
+  sendPaceMsMax: 100,
+  sendPaceMsMin: 5,
+  /** Messages that one look at the timers moves, and how often it looks. */
+  sendTimersMax: 1_000,
+  sendTimersMs: 1_000,
+  /** Outcomes written in one transaction. */
+  sendOutcomesMax: 500,
+  /** Access tokens are read again after this time. */
+  accessTokenKeptMs: 5_000,
+  accessTokensMax: 10_000,
+  /** Messages of a tenant that wait to be sent; how long the count is believed, and for how many tenants. */
+  sendsWaitingPerTenantMax: 1_000_000,
+  sendRoomKeptMs: 10_000,
+  sendRoomsKnownMax: 10_000,
+  /** Calls that are stored in one transaction. */
+  sendGroupMax: 64,
+  /** How far ahead a message may be scheduled, and how long it may wait for the customer. */
+  sendAtDaysMax: 365,
+  whenTheyWriteDaysMax: 30,
+  /** How long an Idempotency-Key is remembered, and its length. */
+  idempotencyKeyMs: 24 * 60 * 60_000,
+  idempotencyKeyCharsMax: 255,
+  /** How long the route in Meta's shape waits for Graph's answer. */
+  sendAnswerMsMax: 20_000,
+  sendAnswerPollMs: 250,
+  sendAnswersMax: 10_000,
+  /** Templates that the answer `window_closed` offers. */
+  windowClosedTemplatesMax: 10,
+  /** Background jobs (pg-boss). A node that dies is noticed by its heartbeat; 10 s is the least that pg-boss takes. */
+  jobHeartbeatMs: 10_000,
+  jobMonitorMs: 3_000,
+  /** How often a queue is looked at for jobs of other nodes and for retries; and by all but the first of its workers. */
+  jobPollMs: 2_000,
+  jobPollMsMax: 30_000,
+  jobConnectionsMax: 3,
+  /** A stop waits this long for jobs that run. */
+  jobStopMsMax: 3_000,
+  /** Finished jobs stay to be looked at; one that nobody took is given up after this. */
+  jobKeptDays: 1,
+  jobWaitsDaysMax: 30,
+
+  /** Media that a node fetches at once, and that are fetched for one number over all nodes. */
+  mediaFetchesMax: 8,
+  mediaFetchesPerNumberMax: 4,
+  /** Failed calls for media of one number within an hour, those under way included: more than 5 can block its media (360dialog). */
+  mediaFailuresPerHourMax: 4,
+  /** A call that began so long ago and did not end counts as failed. */
+  mediaCallAbandonedAfterMs: 10 * 60_000,
+  /** While the calls under way are as many as may fail; and between attempts, doubling. */
+  mediaBusyWaitMs: 2_000,
+  mediaRetryMsMin: 10_000,
+  mediaRetryMsMax: 3_600_000,
+  /** From the request to the last byte. */
+  mediaFetchMsMax: 180_000,
+  mediaUploadMsMax: 120_000,
+  /** The URL in a webhook works for 5 minutes; Meta keeps a customer's file for 7 days and an upload for 30. */
+  mediaUrlFreshMs: 4 * 60_000,
+  mediaKeptByMetaMs: 7 * 86_400_000,
+  mediaUploadKeptMs: 29 * 86_400_000,
+  mediaCrashesMax: 3,
+  /** What Meta takes, by type (PLATFORM section 8). Whatever a customer sends may have as much as a document: Meta judges that. */
+  mediaBytesMax: 100 * 2 ** 20,
+  mediaImageBytesMax: 5 * 2 ** 20,
+  mediaVideoBytesMax: 16 * 2 ** 20,
+  mediaAudioBytesMax: 16 * 2 ** 20,
+  mediaStickerBytesMax: 500 * 2 ** 10,
+  /** One answer to a request for a part of a file. */
+  mediaPartBytesMax: 16 * 2 ** 20,
+  mediaSniffMsMax: 5_000,
+  /** Fields of a form beside its file; forms that a node reads at once, and of one tenant. */
+  mediaFormFieldsMax: 10,
+  mediaUploadsMax: 32,
+  mediaUploadsPerTenantMax: 8,
+  fileNameCharsMax: 120,
+
+  /** Forwarding to tenants' endpoints. */
+  endpointsPerTenantMax: 50,
+  endpointUrlCharsMax: 2_048,
+  endpointTopicsMax: 100,
+  endpointConnectionsMax: 200,
+  /** After a rotation the old secret signs beside the new one for so long. */
+  endpointOldSecretMs: 24 * 60 * 60_000,
+  /** One step of laying out an endpoint's log as deliveries. */
+  forwardLogRowsMax: 250,
+  /** Requests under way from one node, and of those what only endpoints without any may take. */
+  forwardsMax: 512,
+  forwardsReservedMax: 256,
+  /** Conversations of one endpoint that are sent at once, over all nodes. */
+  forwardsPerEndpointMax: 8,
+  forwardEndpointsClaimedMax: 256,
+  /** Deliveries of one conversation sent one after another in one claim, while this much time has not passed. */
+  forwardRunMax: 20,
+  forwardRunMs: 2_000,
+  /** A request: from the look-up of the name to the end of the answer. With the run it ends before the claim does. */
+  forwardRequestMsMax: 10_000,
+  forwardResolveMsMax: 3_000,
+  /** A claim whose node is gone or frozen is void after this. */
+  forwardClaimMsMax: 15_000,
+  /** Of an answer's body so much is read, and so much is shown. */
+  forwardAnswerBytesMax: 16 * 2 ** 10,
+  forwardAnswerShownCharsMax: 200,
+  /** Waits of a conversation after failures. */
+  forwardRetryMsMin: 1_000,
+  forwardRetryMsMax: 60 * 60_000,
+  /** Waits between two attempts at an endpoint that has failed so many rounds in a row. */
+  forwardTroubleFrom: 5,
+  forwardProbeMsMax: 5 * 60_000,
+  forwardRetryAfterMsMax: 60 * 60_000,
+  /** A delivery that fails is dead after this time, or after this many refusals (4xx): with the waits between about half a day. */
+  forwardTriedMsMax: 3 * 24 * 60 * 60_000,
+  forwardRefusalsMax: 24,
+  /** An endpoint without a success for so long is paused. */
+  forwardFailingMsMax: 4 * 24 * 60 * 60_000,
+  forwardDeliveredKeptDays: 3,
+  forwardDeadKeptDays: 30,
+  /** Updates can be sent and replayed for so long. */
+  forwardUpdatesKeptDays: 14,
+  forwardPurgeRowsMax: 5_000,
+  /** Of each endpoint so many deliveries are counted for the metrics. */
+  forwardCountMax: 1_000,
+  /** Secrets of endpoints that a node remembers. */
+  forwardSecretsKeptMax: 1_000,
+  /** On a stop, requests under way may end by themselves for so long. */
+  forwardStopMsMax: 2_000,
+  forwardPollMs: 500,
+
   /** Loops of the workers. */
   pollMs: 1_000,
   retryMsMin: 100,
@@ -179,7 +329,7 @@ export const limits = {
   /** Messages looked at when it turns out that a phone had another owner; the latest ones. */
   rehomedMessagesMax: 20_000,
   /** Pairs of phone and user id that the status worker needs not look up again. */
-  knownLinksMax: 20_000,
+  knownLinksMax: 50_000,
 
   intakeSlots: 10_000,
   readinessKeptMs: 500,
@@ -211,6 +361,68 @@ export const limits = {
 
   /** Batches of one lane under way at once on a node. */
   laneLoopsMax: 2,
+
+  /**
+   * What Meta takes in a message that is sent (developer pages as of October 2026); lengths in characters. A header or footer, a body,
+   * a list's body, a caption and so on. What Meta does not bound is bounded here all the same, generously: those say "ours".
+   */
+  metaTextCharsMax: 4_096,
+  metaCaptionCharsMax: 1_024,
+  metaFilenameCharsMax: 240,
+  metaBodyCharsMax: 1_024,
+  metaListBodyCharsMax: 4_096,
+  metaHeaderCharsMax: 60,
+  metaButtonsMax: 3,
+  metaButtonTitleCharsMax: 20,
+  metaButtonIdCharsMax: 256,
+  metaListSectionsMax: 10,
+  metaListRowsMax: 10,
+  metaRowIdCharsMax: 200,
+  metaRowTitleCharsMax: 24,
+  metaRowDescriptionCharsMax: 72,
+  metaProductSectionsMax: 10,
+  metaProductsMax: 30,
+  metaCardsMin: 2,
+  metaCardsMax: 10,
+  metaCallTtlMinutesMax: 43_200,
+  metaCallPayloadCharsMax: 512,
+  metaCallbackCharsMax: 512,
+  metaContactsMax: 257,
+  metaTemplateButtonsMax: 10,
+  /** The text of one parameter: Meta's bound for a template that is nothing but a body. */
+  metaTemplateTextCharsMax: 32_768,
+  /** Ours. */
+  metaLinkCharsMax: 2_048,
+  metaPlaceCharsMax: 1_000,
+  metaContactEntriesMax: 50,
+  metaEmojiCharsMax: 32,
+  metaTemplateParametersMax: 200,
+  metaTemplatePayloadCharsMax: 512,
+  metaCouponCharsMax: 20,
+  /** Faults that are told of one content; more are of no help. */
+  contentFaultsMax: 20,
+  /** A tenant's own text of the automatic reply. */
+  autoReplyTextCharsMax: 1_024,
+
+  /** Templates: lines of one page of Meta's list, pages of one list, bytes of one page. Meta lets an account have 6,000. */
+  templatesPerPageMax: 100,
+  templatePagesMax: 100,
+  templatePageBytesMax: 4 * 2 ** 20,
+  /** One list of an account from its first to its last page; its lease ends with it. */
+  templateSyncMsMax: 50_000,
+  /** Of the 200 that Meta allows an app and a WABA. */
+  templateCallsPerHourMax: 150,
+  /** Lists under way at once, on a node and over all nodes for one tenant. */
+  templateSyncsMax: 4,
+  templateSyncsPerTenantMax: 1,
+  /** Tokens that are tried when Meta calls one of them invalid. */
+  templateTokensMax: 3,
+  templateSyncEveryMs: 6 * 60 * 60_000,
+  templateRetryMsMin: 5 * 60_000,
+  /** After a webhook that says too little, so that several of them are one list. */
+  templateSyncDelayMs: 10_000,
+  /** Accounts whose list is due, of one look. */
+  templateSweepMax: 500,
 
   /** After a batch of fewer updates a loop waits this long before it claims again. */
   smallBatchUpdatesMax: 50,

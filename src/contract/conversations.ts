@@ -32,6 +32,10 @@ export const Conversation = Type.Object({
   contact: Nullable(ContactSummary),
   group: Nullable(Type.Object({ id: Type.String(), subject: Nullable(Type.String()) })),
   window: Window,
+  headroom: Type.Object(
+    { sendsNow: Type.Integer(), nextAt: Nullable(Time) },
+    { description: "How many messages this number may send to this customer at once: Meta allows one in 6 s, with a burst of 45" },
+  ),
   lastCustomerMessageAt: Nullable(Time),
   freeEntryPointExpiresAt: Nullable(Time),
   lastMessageAt: Nullable(Time),

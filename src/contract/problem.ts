@@ -1,6 +1,6 @@
 /** Errors: RFC 9457 `application/problem+json`. `code` is stable, the texts are not. */
 import { Type, type Static } from "typebox";
-import { OneOf } from "./json.ts";
+import { Nullable, OneOf, Time } from "./json.ts";
 
 export const problemCodes = [
   "unauthorized",
@@ -11,6 +11,9 @@ export const problemCodes = [
   "tenant_required",
   "unsupported_media_type",
   "conflict",
+  "idempotency_conflict",
+  "not_connected",
+  "window_closed",
   "too_large",
   "too_many",
   "unavailable",
@@ -24,5 +27,17 @@ export const Problem = Type.Object({
   status: Type.Integer(),
   detail: Type.String(),
   code: OneOf(problemCodes),
+  errors: Type.Optional(
+    Type.Array(Type.Object({ field: Type.String(), detail: Type.String() }), { description: "Each field that is not valid" }),
+  ),
+  windowExpiredAt: Type.Optional(Nullable(Time)),
+  templates: Type.Optional(
+    Type.Array(
+      Type.Object({ name: Type.String(), language: Type.String(), category: Type.String(), bodyPreview: Nullable(Type.String()) }),
+      {
+        description: "Of `window_closed`: what may be sent instead",
+      },
+    ),
+  ),
 });
 export type Problem = Static<typeof Problem>;

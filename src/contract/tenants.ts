@@ -19,6 +19,7 @@ export const Tenant = Type.Object({
   supportedTypes: Type.Array(Type.String()),
   autoReplyEnabled: Type.Boolean(),
   autoReplyInterval: Type.Integer({ description: "Seconds between two automatic replies in one conversation" }),
+  autoReplyText: Nullable(Type.String({ description: "The tenant's own words; null: ours, in the tenant's language" })),
   createdAt: Time,
 });
 export type Tenant = Static<typeof Tenant>;
@@ -41,6 +42,7 @@ export const ChangeTenant = Type.Object({
   supportedTypes: Type.Optional(SupportedTypes),
   autoReplyEnabled: Type.Optional(Type.Boolean()),
   autoReplyInterval: Type.Optional(Type.Integer({ minimum: 1, maximum: 365 * 86_400 })),
+  autoReplyText: Type.Optional(Nullable(Text({ maxLength: limits.autoReplyTextCharsMax, description: "null: our text again" }))),
 });
 export type ChangeTenant = Static<typeof ChangeTenant>;
 

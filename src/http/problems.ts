@@ -19,11 +19,12 @@ function sendProblem(reply: FastifyReply, rejection: Rejection): FastifyReply {
 }
 
 function problemOf(rejection: Rejection): Problem {
-  const { status, detail, code } = rejection;
-  return { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, code };
+  const { status, detail, code, facts } = rejection;
+  return { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, code, ...facts };
 }
 
-function rejectionOf(error: unknown): Rejection {
+/** What a caller is told of any error. */
+export function rejectionOf(error: unknown): Rejection {
   if (error instanceof Rejection) return error;
   if (isRequestError(error)) return requestRejection(error);
   if (error instanceof CommitError) return unavailable();

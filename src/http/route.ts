@@ -9,6 +9,14 @@ import type { SecretContext } from "../core/secret-box.ts";
 import type { Db } from "../db/pool.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
 import type { VerifyConnection } from "../services/whatsapp/connections.ts";
+import type { SyncTemplates } from "../services/whatsapp/templates-sync.ts";
+import type { Connector } from "../webhooks/forward-connector.ts";
+import type { Destinations } from "../webhooks/forward-secrets.ts";
+import type { EndpointRules } from "../core/ssrf.ts";
+import type { Graph } from "../services/whatsapp/graph/call.ts";
+import type { AccessTokens } from "../services/whatsapp/outbox/access-tokens.ts";
+import type { Answers } from "../services/whatsapp/outbox/answers.ts";
+import type { ReadTools } from "../services/whatsapp/read-receipts.ts";
 import type { Principal } from "./authenticate.ts";
 
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -21,12 +29,27 @@ export type RouteDeps = {
   hub: ActivityHub;
   seal: (context: SecretContext, plain: string) => Buffer;
   verifyConnection: VerifyConnection | null;
+  /** Null where nothing asks Meta. */
+  syncTemplates: SyncTemplates | null;
+  /** How tenants' endpoints are reached; null where nobody does. */
+  forwarding: ForwardTools | null;
   /** A key was revoked. */
   forgetKeys: () => void;
   /** Something was put into the queue. */
   wakeWorkers: () => void;
+  /** A message of ours was queued, or may go on. */
+  wakeSends: () => void;
+  answers: Answers;
+  /** How long the route in Meta's shape waits for Graph's answer. */
+  answerMsMax: number;
+  reads: ReadTools;
   nowMs: () => number;
 };
+
+/** What the routes that send need of the rest of the program. */
+export type SendDeps = { graph: Graph; tokens: AccessTokens; answers: Answers; wake: () => void; answerMsMax?: number };
+
+export type ForwardTools = { connector: Connector; destinations: Destinations; rules: EndpointRules };
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -12,19 +12,27 @@ import type { SecretContext } from "../core/secret-box.ts";
 import type { Db } from "../db/pool.ts";
 import { limits } from "../limits.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
+import type { MediaStore } from "../services/media-store.ts";
 import type { VerifyConnection } from "../services/whatsapp/connections.ts";
+import type { SyncTemplates } from "../services/whatsapp/templates-sync.ts";
 import { registerActivityRoutes } from "./activity-routes.ts";
 import { createAuthenticator, sessionCookie } from "./authenticate.ts";
 import { registerConnectionRoutes } from "./connection-routes.ts";
 import { registerConversationRoutes } from "./conversation-routes.ts";
 import { registerDeliveryRoutes } from "./delivery-routes.ts";
+import { registerEndpointRoutes } from "./endpoint-routes.ts";
 import { registerHealth } from "./health.ts";
 import { createKeyCache } from "./key-cache.ts";
+import { registerGraphMediaRoutes } from "./graph-media-routes.ts";
+import { registerGraphRoutes } from "./graph-routes.ts";
+import { registerMediaRoutes } from "./media-routes.ts";
+import { registerMessageRoutes } from "./message-routes.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { registerProblems } from "./problems.ts";
-import type { Api, RouteDeps } from "./route.ts";
+import type { Api, ForwardTools, RouteDeps, SendDeps } from "./route.ts";
 import type { SessionStore } from "./session.ts";
 import { createStreams, type Streams } from "./stream.ts";
+import { registerTemplateRoutes } from "./template-routes.ts";
 import { registerTenantRoutes } from "./tenant-routes.ts";
 import { webhookAppKey } from "./webhook.ts";
 import { registerWebhookRoutes, type VerifyToken } from "./webhook-routes.ts";
@@ -43,6 +51,10 @@ export type HttpDeps = {
   secrets: { seal(context: SecretContext, plain: string): Buffer };
   /** Asks Graph about a new connection; left out, nobody asks. */
   verifyConnection?: VerifyConnection;
+  /** Reads an account's templates from Meta; left out, nobody does on request. */
+  syncTemplates?: SyncTemplates;
+  /** How tenants' endpoints are reached; left out, nobody does. */
+  forwarding?: ForwardTools;
   log: Logger;
   isReady: () => Promise<boolean>;
   metricsText: () => Promise<string>;
@@ -51,6 +63,9 @@ export type HttpDeps = {
   sessions?: SessionStore;
   /** A replay or a new account put work into the queue. */
   wakeWorkers?: () => void;
+  sends: SendDeps;
+  /** Where files of messages lie, and how callers reach this program; left out, there are no such routes. */
+  media?: { store: MediaStore; publicUrl: string | null };
   /** `/` and what belongs to the page. Runs before everything else is found missing. */
   registerPage?: (fastify: Api) => void | Promise<void>;
 };
@@ -140,8 +155,14 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
     hub: deps.hub,
     seal: (context, plain) => deps.secrets.seal(context, plain),
     verifyConnection: deps.verifyConnection ?? null,
+    syncTemplates: deps.syncTemplates ?? null,
+    forwarding: deps.forwarding ?? null,
     forgetKeys: () => keys.forget(),
     wakeWorkers: () => deps.wakeWorkers?.(),
+    wakeSends: deps.sends.wake,
+    answers: deps.sends.answers,
+    answerMsMax: deps.sends.answerMsMax ?? limits.sendAnswerMsMax,
+    reads: { app: deps.app, graph: deps.sends.graph, tokens: deps.sends.tokens, nowMs: deps.nowMs },
     nowMs: deps.nowMs,
   };
   registerProblems(fastify);
@@ -163,11 +184,17 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
       registerTenantRoutes(api, routeDeps);
       registerConnectionRoutes(api, routeDeps);
       registerConversationRoutes(api, routeDeps);
+      registerMessageRoutes(api, routeDeps);
+      registerTemplateRoutes(api, routeDeps);
       registerActivityRoutes(api, routeDeps, streams);
       registerDeliveryRoutes(api, routeDeps);
+      registerEndpointRoutes(api, routeDeps);
+      if (deps.media !== undefined) await registerMediaRoutes(api, routeDeps, deps.media.store);
     },
     { prefix: "/api/v1" },
   );
+  registerGraphRoutes(fastify, routeDeps, authenticate);
+  if (deps.media !== undefined) await registerGraphMediaRoutes(fastify, routeDeps, { authenticate, ...deps.media });
   fastify.setNotFoundHandler(() => {
     throw notFound();
   });

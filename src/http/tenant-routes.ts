@@ -16,6 +16,7 @@ import {
 import { notFound } from "../core/rejection.ts";
 import { createApiKey, listApiKeys, revokeApiKey } from "../services/tenants/api-keys.ts";
 import { putApp } from "../services/tenants/apps.ts";
+import { closeTenant } from "../services/tenants/close-tenant.ts";
 import { changeTenant, createTenant, getTenant, listTenants } from "../services/tenants/tenants.ts";
 import { idOf, requirePlatform, requireScope, tenantOf, type Principal } from "./authenticate.ts";
 import { NoContent, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
@@ -85,6 +86,27 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       const id = reachableTenant(principal, request.params.id);
       requireScope(principal, "manage");
       return changeTenant(deps.platform, id, request.body);
+    },
+  );
+
+  api.delete(
+    "/tenants/:id",
+    {
+      schema: {
+        tags: ["set-up"],
+        summary: "Close a tenant: its keys stop, its numbers are disconnected, what it still had to send is cancelled",
+        description: "Admin key. Its data stays until it is erased. Webhooks that still come for it are parked.",
+        params: IdParams,
+        response: { ...problemResponses, 204: NoContent },
+      },
+    },
+    async (request, reply) => {
+      const principal = principalOf(request);
+      const id = reachableTenant(principal, request.params.id);
+      requirePlatform(principal);
+      await closeTenant(deps, id);
+      deps.forgetKeys();
+      return reply.code(204).send(null);
     },
   );
 

@@ -8,16 +8,19 @@ import type { Failpoint } from "../failpoint.ts";
 import { limits } from "../limits.ts";
 import type { Lane } from "../services/whatsapp/graph/updates.ts";
 import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
-import { runBatch, type Apply, type BatchResult } from "./batch.ts";
+import type { Apply, BatchResult } from "./apply.ts";
+import { runBatch } from "./batch.ts";
 import { Loop } from "./loop.ts";
 import type { Share } from "./pending.ts";
-import { runAutoReplies, type AutoReplyOptions } from "./workers/auto-reply.worker.ts";
+import { Sender, type SenderOptions } from "./sender.ts";
+import { sendOne } from "./workers/send.worker.ts";
 import { applyAccountEvents } from "./workers/whatsapp-account.worker.ts";
 import { applyMessages } from "./workers/whatsapp-message.worker.ts";
 import { applyStatuses } from "./workers/whatsapp-status.worker.ts";
 
-export { applyAccountEvents, applyMessages, applyStatuses, runAutoReplies };
-export { runBatch, type BatchOptions, type BatchResult } from "./batch.ts";
+export { applyAccountEvents, applyMessages, applyStatuses, sendOne };
+export type { BatchOptions, BatchResult } from "./apply.ts";
+export { runBatch } from "./batch.ts";
 export { backlog } from "./pending.ts";
 
 /** Job names of the queue `webhooks`. */
@@ -37,7 +40,7 @@ export type WorkersOptions = {
   nowMs: () => number;
   random: () => number;
   failpoint: Failpoint;
-  autoReplies: AutoReplyOptions;
+  sends: Pick<SenderOptions, "graph" | "tokens" | "prepare" | "answers" | "onAttempt"> & { onError: SenderOptions["onError"] };
   /** After each commit: tenants with new activity. */
   onActivity: (tenantIds: readonly string[]) => void;
   onBatch: (lane: Lane, result: BatchResult, ms: number) => void;
@@ -49,20 +52,24 @@ export type Workers = {
   wake(lanes: Iterable<Lane>): void;
   /** Something outside of this node's own path in has put work into the queue. */
   wakeAll(): void;
+  /** A message of ours was queued. */
+  wakeSends(): void;
+  /** A stop is near: no more requests to Graph begin, so that those under way have as much time as there is. */
+  stopClaimingSends(): void;
   stop(): Promise<void>;
 };
 
-/** Starts the loops of each lane and one for the automatic replies. They run until `stopWorkers`. */
+/** Starts the loops of each lane and the sender. They run until `stopWorkers`. */
 export function startWorkers(options: WorkersOptions): Workers {
   const startedAtMs = options.nowMs();
-  const replies = new Loop({
-    runOnce: async () => {
-      const { taken, tenantIds } = await runAutoReplies(options.autoReplies);
-      options.onActivity(tenantIds);
-      return taken > 0;
-    },
-    onError: (error, attempt, waitMs) => options.onError("auto-reply", error, attempt, waitMs),
+  const sender = new Sender({
+    ...options.sends,
+    ingest: options.ingest,
+    nowMs: options.nowMs,
     random: options.random,
+    failpoint: options.failpoint,
+    onActivity: options.onActivity,
+    onLoopError: options.onError,
   });
   const loops = new Map<Lane, readonly Loop[]>(lanes.map((lane) => [lane, loopsOf(lane)]));
 
@@ -90,27 +97,30 @@ export function startWorkers(options: WorkersOptions): Workers {
       nowMs: options.nowMs,
       startedAtMs,
       failpoint: options.failpoint,
+      onSends: () => sender.wake(),
     });
     if (result.rows === 0) return false;
     options.onActivity(result.tenantIds);
     options.onBatch(lane, result, performance.now() - began);
-    if (result.tenantIds.length > 0 && lane === "whatsapp-messages") replies.wake();
     // A batch of one costs almost what a batch of fifty does: when little comes, let a little more of it gather.
     if (result.updates < limits.smallBatchUpdatesMax) await setTimeout(limits.gatherMs);
     return true;
   }
 
-  const all = [...[...loops.values()].flat(), replies];
+  const all = [...loops.values()].flat();
   for (const loop of all) loop.start();
+  sender.start();
   return {
     wake(wanted) {
       for (const lane of wanted) for (const loop of loops.get(lane) ?? []) loop.wake();
     },
     wakeAll() {
-      for (const loop of [...loops.values()].flat()) loop.wake();
+      for (const loop of all) loop.wake();
     },
+    wakeSends: () => sender.wake(),
+    stopClaimingSends: () => void sender.stopClaims(),
     async stop() {
-      await Promise.all(all.map((loop) => loop.stop()));
+      await Promise.all([...all.map((loop) => loop.stop()), sender.stop()]);
     },
   };
 }

@@ -15,6 +15,11 @@ export type WebhookAnswer = {
   ms: number;
 };
 
+/** Attempts that came as far as a request. */
+const askedGraph: ReadonlySet<string> = new Set(["accepted", "refused", "unknown", "not_sent", "token_replaced"]);
+/** Nothing that anybody would have to look at. */
+const quietOutcomes: ReadonlySet<string> = new Set(["accepted", "released", "reported", "not_ready", "token_replaced"]);
+
 export type Events = ReturnType<typeof createEvents>;
 
 /** Nothing is written for the last interval until `stop` or the next tick. */
@@ -72,29 +77,41 @@ export function createEvents(log: Log, metrics: Metrics) {
       log.warn({ kind, attempt, waitMs, error: errorFacts(error) }, "worker tries again");
     },
 
-    automaticReply(
-      messageId: string,
-      outcome: {
-        kind: string;
+    /** One attempt to bring a customer's file here has ended. */
+    mediaFetched(facts: { mediaId: string; result: string; reason: string | null }): void {
+      metrics.mediaFetches.inc({ outcome: facts.result });
+      if (facts.result === "stored" || facts.result === "skipped") log.debug(facts, "media fetched");
+      else log.warn(facts, "media not fetched");
+    },
+    /** One list of an account's templates has ended. */
+    templatesListed(facts: { accountId: string; outcome: string }): void {
+      metrics.templateSyncs.inc({ outcome: facts.outcome });
+      if (facts.outcome === "synced") log.debug(facts, "templates listed");
+      else log.warn(facts, "templates not listed");
+    },
+    /** An attempt of a background job failed; its queue says when the next one is. */
+    jobFailed(facts: { queue: string; attempt: number; error: unknown }): void {
+      metrics.workerRetries.inc({ kind: facts.queue });
+      log.warn({ queue: facts.queue, attempt: facts.attempt, error: errorFacts(facts.error) }, "a job failed and is tried again");
+    },
+
+    sendAttempted(
+      attempt: {
+        send: { messageId: string; tenantId: string; attempts: number };
+        outcome: { kind: string; reason?: string; error?: { code: number | null; blame?: string; fbtraceId?: string | null } };
         startedAtMs: number;
-        nowMs: number;
-        reason?: string;
-        error?: { code: number; blame: string; fbtraceId: string | null };
       },
+      endedAtMs: number,
     ): void {
-      const ms = outcome.nowMs - outcome.startedAtMs;
-      const code = outcome.error?.code ?? outcome.reason;
-      const facts = {
-        messageId,
-        outcome: outcome.kind,
-        ms,
-        ...(code === undefined ? {} : { code }),
-        fbtraceId: outcome.error?.fbtraceId ?? null,
-      };
-      metrics.graphSeconds.observe(ms / 1000);
+      const { send, outcome, startedAtMs } = attempt;
+      const ms = endedAtMs - startedAtMs;
+      if (askedGraph.has(outcome.kind)) metrics.graphSeconds.observe(ms / 1000);
       metrics.sends.inc({ outcome: outcome.kind, code_class: outcome.error?.blame ?? "none" });
-      if (outcome.kind === "accepted") log.debug(facts, "automatic reply accepted by Graph");
-      else log.warn(facts, "automatic reply not accepted by Graph");
+      const code = outcome.error?.code ?? outcome.reason ?? null;
+      const { messageId, tenantId, attempts } = send;
+      const facts = { messageId, tenantId, attempts, outcome: outcome.kind, ms, code, fbtraceId: outcome.error?.fbtraceId ?? null };
+      if (!quietOutcomes.has(outcome.kind)) log.warn(facts, "message not accepted by Graph");
+      else if (log.isLevelEnabled("debug")) log.debug(facts, "attempt to send ended");
     },
     /** One turn of a worker that had work. */
     batchRan(
@@ -115,8 +132,24 @@ export function createEvents(log: Log, metrics: Metrics) {
         log.warn({ kind, reason, deliveryId: item.deliveryId, tenantId }, "update parked");
       }
     },
-    autoReplyFailed(facts: { messageId: string; error: unknown }): void {
-      log.warn({ messageId: facts.messageId, error: errorFacts(facts.error) }, "automatic reply failed");
+    sendFailed(facts: { messageId: string; error: unknown }): void {
+      log.warn({ messageId: facts.messageId, error: errorFacts(facts.error) }, "message could not be prepared or recorded");
+    },
+
+    /** One request to a tenant's endpoint. */
+    forwardAnswered(outcome: string, ms: number): void {
+      metrics.forwards.inc({ outcome });
+      metrics.forwardSeconds.observe(ms / 1000);
+    },
+    forwardsSettled(settled: {
+      dead: number;
+      lost: number;
+      paused: readonly { tenantId: string; endpointId: string; reason: string }[];
+    }): void {
+      metrics.forwardsDead.inc(settled.dead);
+      if (settled.dead > 0) log.warn({ dead: settled.dead }, "deliveries to endpoints given up");
+      if (settled.lost > 0) log.warn({ lanes: settled.lost }, "forwarding claims had run out; what was sent is sent again");
+      for (const endpoint of settled.paused) log.warn(endpoint, "endpoint paused");
     },
 
     streamOpened(): void {

@@ -8,6 +8,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** What is asked for when somebody reads the metrics; must be cheap. */
 export type GaugeSources = {
   databasePool?: () => { inUse: number; waiting: number };
+  forwarding?: () => { pending: number; dead: number; oldestMs: number; paused: number; failing: number };
   inbound?: () => { backlog: number; oldestMs: number; parked: Readonly<Record<string, number>> };
 };
 
@@ -71,6 +72,18 @@ export function createMetrics(version: string) {
       labelNames: ["kind"],
       registers,
     }),
+    mediaFetches: new Counter({
+      name: "wa_media_fetches_total",
+      help: "Attempts to fetch a customer's file from Meta",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    templateSyncs: new Counter({
+      name: "wa_template_syncs_total",
+      help: "Lists of an account's templates asked of Meta",
+      labelNames: ["outcome"],
+      registers,
+    }),
     webhookRequests: new Counter({ name: "wa_webhook_requests_total", help: "Webhook POSTs answered", labelNames: ["outcome"], registers }),
     webhookAckSeconds: new Histogram({
       name: "wa_webhook_ack_seconds",
@@ -105,6 +118,44 @@ export function createMetrics(version: string) {
     }),
     graphSeconds: new Histogram({ name: "wa_send_seconds", help: "One call of Graph", buckets: seconds, registers }),
     sends: new Counter({ name: "wa_send_total", help: "Calls of Graph by outcome", labelNames: ["outcome", "code_class"], registers }),
+    forwards: new Counter({
+      name: "wa_forward_total",
+      help: "Requests to tenants' endpoints by outcome",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    forwardSeconds: new Histogram({ name: "wa_forward_seconds", help: "One request to a tenant's endpoint", buckets: seconds, registers }),
+    forwardsDead: new Counter({ name: "wa_forward_dead_total", help: "Deliveries to endpoints that were given up", registers }),
+    forwardPending: new Gauge({
+      name: "wa_forward_pending",
+      help: "Deliveries to tenants' endpoints by state; of each endpoint a bounded number is counted",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        const seen = sources.forwarding?.();
+        this.set({ state: "pending" }, seen?.pending ?? 0);
+        this.set({ state: "dead" }, seen?.dead ?? 0);
+      },
+    }),
+    forwardOldestSeconds: new Gauge({
+      name: "wa_forward_oldest_seconds",
+      help: "Age of the oldest delivery that waits for an endpoint",
+      registers,
+      collect() {
+        this.set((sources.forwarding?.().oldestMs ?? 0) / 1000);
+      },
+    }),
+    forwardEndpoints: new Gauge({
+      name: "wa_forward_endpoints",
+      help: "Endpoints that fail now, and endpoints that are paused",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        const seen = sources.forwarding?.();
+        this.set({ state: "failing" }, seen?.failing ?? 0);
+        this.set({ state: "paused" }, seen?.paused ?? 0);
+      },
+    }),
     sseClients: new Gauge({ name: "wa_sse_clients", help: "Open activity streams", registers }),
     sseDropped: new Counter({ name: "wa_sse_dropped_total", help: "Activity streams that were cut off for reading too slowly", registers }),
   };

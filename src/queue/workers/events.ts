@@ -85,6 +85,23 @@ function windowJson(window: WindowState) {
   return { isOpen: window.isOpen, expiresAt: iso(window.expiresAtMs) };
 }
 
+const dayMs = 86_400_000;
+let lastDay = Number.NaN;
+let lastDate = "";
+
+/** As `toISOString` has it; the date is kept from one to the next, since the times of a batch lie close together. */
 function iso(atMs: number | null): string | null {
-  return atMs === null ? null : new Date(atMs).toISOString();
+  if (atMs === null) return null;
+  const day = Math.floor(atMs / dayMs);
+  if (day !== lastDay) {
+    lastDate = new Date(atMs).toISOString().slice(0, -13);
+    lastDay = day;
+  }
+  const ms = Math.floor(atMs) - day * dayMs;
+  const [hour, minute, second] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, Math.floor(ms / 1_000) % 60];
+  return `${lastDate}${two(hour)}:${two(minute)}:${two(second)}.${ms % 1_000 === 0 ? "000" : String(ms % 1_000).padStart(3, "0")}Z`;
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
 }

@@ -1,11 +1,12 @@
 /**
  * Jobs `whatsapp-account` of the queue `webhooks`: every other field that Meta sends, kept whole as an event of the account
- * and shown in the activity of its tenant. Nothing is dropped for being unknown.
+ * and shown in the activity of its tenant. Nothing is dropped for being unknown. What is said of templates is applied to them, too.
  */
 import type { Tx } from "../../db/transaction.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
-import type { Application } from "../batch.ts";
+import { applyTemplateWebhooks } from "../../services/whatsapp/templates-webhook.ts";
+import type { Application } from "../apply.ts";
 import type { RoutedItem } from "../work.ts";
 
 export async function applyAccountEvents(tx: Tx, items: readonly RoutedItem[], nowMs: number): Promise<Application> {
@@ -20,12 +21,20 @@ export async function applyAccountEvents(tx: Tx, items: readonly RoutedItem[], n
     raw: updateText(located),
   }));
   const isNew = await insertAccountEvents(tx, events, nowMs);
+  const templateEvents = await applyTemplateWebhooks(
+    tx,
+    items.map(({ route: { tenantId, accountId }, located, receivedAtMs }) => ({ tenantId, accountId, located, receivedAtMs })),
+    nowMs,
+  );
   return {
     outcomes: isNew.map((isFresh) => (isFresh ? "stored" : "duplicate")),
-    events: events.flatMap(({ tenantId, connectionId, field, event, content }, index) =>
-      isNew[index] === true
-        ? [{ tenantId, type: "account.event", conversationId: null, messageId: null, data: { field, event, connectionId, content } }]
-        : [],
-    ),
+    events: [
+      ...events.flatMap(({ tenantId, connectionId, field, event, content }, index) =>
+        isNew[index] === true
+          ? [{ tenantId, type: "account.event", conversationId: null, messageId: null, data: { field, event, connectionId, content } }]
+          : [],
+      ),
+      ...templateEvents,
+    ],
   };
 }

@@ -11,12 +11,15 @@ import { queueAutoReplies, type ReplyCandidate } from "../../services/whatsapp/a
 import { rebuildConversations } from "../../services/whatsapp/contact-conversations.ts";
 import { rememberContacts, resolveContacts, type Resolved } from "../../services/whatsapp/contacts.ts";
 import { ensureConversations, rememberConversations } from "../../services/whatsapp/conversation-lookup.ts";
-import { foldConversations, noFacts, noteMetaVerdicts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
+import { foldConversations, noFacts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
 import type { CallStatusUpdate, CallUpdate, EchoUpdate, MessageUpdate, Peer, Update } from "../../services/whatsapp/graph/updates.ts";
+import { queueMedia, type MessageWithMedia } from "../../services/whatsapp/media-queue.ts";
+import { noteMetaVerdicts } from "../../services/whatsapp/meta-verdicts.ts";
 import { insertMessages, isKeptBefore, type MessageRow, type StoredMessage } from "../../services/whatsapp/messages.ts";
+import { releaseWaiting } from "../../services/whatsapp/outbox/timers.ts";
 import { settleMessages } from "../../services/whatsapp/statuses.ts";
-import type { Application } from "../batch.ts";
+import type { Application } from "../apply.ts";
 import type { Outcome, RoutedItem } from "../work.ts";
 import { messageEvents, statusEvents } from "./events.ts";
 import { storeHomeless, storePreferences } from "./kept-whole.ts";
@@ -57,6 +60,9 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
     jobs.flatMap(({ row }, index) => (row.direction === "outbound" && stored[index]?.outcome !== "duplicate" ? [row] : [])),
   );
   await noteMetaVerdicts(tx, settled.verdicts);
+  await queueMedia(tx, withMedia(jobs, stored), nowMs);
+  // What waited for the customer's word goes before what answers it.
+  const released = await releaseWaiting(tx, folded);
   const replies = await queueAutoReplies(tx, candidatesOf(jobs, stored), nowMs);
 
   const events: ActivityEvent[] = [
@@ -75,6 +81,7 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
   return {
     outcomes: items.map((item) => outcomeOf(outcomes, item)),
     events,
+    hasSends: released + replies.events.length > 0,
     onCommit: () => {
       speakers.remember();
       rememberConversations(wanted, conversations);
@@ -167,21 +174,25 @@ function wantedOf(job: Job & { contactId: string | null }) {
 
 /** One wamid may stand several times in a batch: only the content that is kept goes to the database. Aligned with the jobs. */
 async function storeMessages(tx: Tx, jobs: readonly Job[], nowMs: number): Promise<StoredMessage[]> {
-  const kept = new Map<string, Job>();
+  const kept = new Map<string, Map<string, Job>>();
   for (const job of jobs) {
-    const key = `${job.connectionId} ${job.row.waMessageId}`;
-    const rival = kept.get(key);
-    if (rival === undefined || isKeptBefore(job.row, rival.row)) kept.set(key, job);
+    const { waMessageId } = job.row;
+    const ofConnection = kept.get(job.connectionId) ?? new Map<string, Job>();
+    kept.set(job.connectionId, ofConnection);
+    const rival = ofConnection.get(waMessageId);
+    if (rival === undefined || isKeptBefore(job.row, rival.row)) ofConnection.set(waMessageId, job);
   }
-  const winners = [...kept.values()];
+  const all = [...kept.values()].flatMap((ofConnection) => [...ofConnection.values()]);
+  const winners = all.length === jobs.length ? jobs : all;
   const stored = await insertMessages(
     tx,
     winners.map(({ row }) => row),
     nowMs,
   );
+  if (winners === jobs) return stored;
   const byJob = new Map(winners.map((job, index) => [job, stored[index]]));
   return jobs.map((job) => {
-    const winner = kept.get(`${job.connectionId} ${job.row.waMessageId}`);
+    const winner = kept.get(job.connectionId)?.get(job.row.waMessageId);
     const found = winner === undefined ? undefined : byJob.get(winner);
     if (found === undefined) throw new Error("A message of the batch has no row");
     return job === winner ? found : { ...found, outcome: "duplicate" };
@@ -212,6 +223,16 @@ function factsOf(jobs: readonly Job[], stored: readonly StoredMessage[]): Conver
     else entry.outbound += change;
   }
   return [...facts.values()];
+}
+
+/** A message that was known already has its files, or is having them fetched. */
+function withMedia(jobs: readonly Job[], stored: readonly StoredMessage[]): MessageWithMedia[] {
+  return jobs.flatMap(({ item, row, connectionId }, index) => {
+    const found = stored[index];
+    if (found === undefined || found.outcome === "duplicate") return [];
+    const { content } = item.update;
+    return [{ tenantId: row.tenantId, connectionId, messageId: found.id, content, atMs: row.atMs, receivedAtMs: item.receivedAtMs }];
+  });
 }
 
 function isListed(role: string): boolean {

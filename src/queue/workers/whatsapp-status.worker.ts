@@ -7,11 +7,11 @@ import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
 import { linkCache } from "../../services/whatsapp/contact-link-cache.ts";
 import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
-import { noteMetaVerdicts } from "../../services/whatsapp/conversations.ts";
+import { noteMetaVerdicts } from "../../services/whatsapp/meta-verdicts.ts";
 import type { StatusUpdate } from "../../services/whatsapp/graph/updates.ts";
 import { insertStatusFacts, type Fact } from "../../services/whatsapp/status-facts.ts";
 import { projectFacts } from "../../services/whatsapp/statuses.ts";
-import type { Application } from "../batch.ts";
+import type { Application } from "../apply.ts";
 import type { RoutedItem } from "../work.ts";
 import { statusEvents } from "./events.ts";
 
@@ -72,6 +72,7 @@ function sightingOf(item: RoutedItem<StatusUpdate>): Sighting | null {
     profileName: null,
     username: null,
     links: [],
+    identityVersion: route.identityVersion,
   };
 }
 

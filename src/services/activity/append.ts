@@ -25,8 +25,8 @@ const advance = statement(
    select * from unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[]) order by 1
    on conflict (tenant_id) do update set seq = c.seq + excluded.seq, stored = c.stored + excluded.stored, parked = c.parked + excluded.parked,
      duplicates = c.duplicates + excluded.duplicates, suppressed = c.suppressed + excluded.suppressed
-   returning tenant_id as "tenantId", seq`,
-  { tenantId: "uuid", seq: "bigint" },
+   returning tenant_id as "tenantId", seq, keeps_updates as "keepsUpdates"`,
+  { tenantId: "uuid", seq: "bigint", keepsUpdates: "bool" },
 );
 
 const insert = statement(
@@ -37,17 +37,20 @@ const insert = statement(
   {},
 );
 
-/** Appends the events in the order given and adds the counts. Call it once, as the last act of the transaction. */
+/**
+ * Appends the events in the order given and adds the counts. Call it once, as the last act of the transaction. Answers those of its
+ * tenants whose updates are kept for forwarding: read under the lock, so that an endpoint which was committed before is never missed.
+ */
 export async function appendActivity(
   tx: Tx,
   events: readonly ActivityEvent[],
   nowMs: number,
   counts: ReadonlyMap<string, UpdateCounts> = new Map(),
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const perTenant = new Map<string, number>();
   for (const event of events) perTenant.set(event.tenantId, (perTenant.get(event.tenantId) ?? 0) + 1);
   const tenantIds = [...new Set([...perTenant.keys(), ...counts.keys()])].toSorted();
-  if (tenantIds.length === 0) return;
+  if (tenantIds.length === 0) return new Set();
   const countsOf = (tenantId: string): UpdateCounts => counts.get(tenantId) ?? { stored: 0, parked: 0, duplicates: 0, suppressed: 0 };
   const advanced = await tx.query(advance, [
     uuids(tenantIds),
@@ -57,7 +60,8 @@ export async function appendActivity(
     ints(tenantIds.map((tenantId) => countsOf(tenantId).duplicates)),
     ints(tenantIds.map((tenantId) => countsOf(tenantId).suppressed)),
   ]);
-  if (events.length === 0) return;
+  const keeping = new Set(advanced.flatMap(({ tenantId, keepsUpdates }) => (keepsUpdates ? [tenantId] : [])));
+  if (events.length === 0) return keeping;
   const next = new Map(advanced.map(({ tenantId, seq }) => [tenantId, seq - (perTenant.get(tenantId) ?? 0) + 1]));
   const seqs = events.map((event) => {
     const seq = next.get(event.tenantId) ?? 0;
@@ -73,6 +77,7 @@ export async function appendActivity(
     texts(events.map((event) => JSON.stringify(event.data))),
     new Date(nowMs).toISOString(),
   ]);
+  return keeping;
 }
 
 export function countsKey(tenantId: string | null): string {

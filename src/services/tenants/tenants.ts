@@ -2,7 +2,7 @@
 import type { ListQuery, Page } from "../../contract/json.ts";
 import { scopes, type ChangeTenant, type CreateTenant, type Tenant } from "../../contract/tenants.ts";
 import { decodeIdCursor, nextIdCursor } from "../../core/cursor.ts";
-import { invalidRequest, notFound } from "../../core/rejection.ts";
+import { invalidRequest, notFound, Rejection } from "../../core/rejection.ts";
 import type { Db } from "../../db/pool.ts";
 import { newId } from "../../db/new-id.ts";
 import { statement, time, type RowOf } from "../../db/statement.ts";
@@ -19,11 +19,13 @@ const tenantRow = {
   supportedTypes: "texts",
   autoReplyEnabled: "bool",
   autoReplyInterval: "int",
+  autoReplyText: "text?",
   createdAtMs: "time",
 } as const;
 
 const columns = `id, name, slug, locale, time_zone as "timeZone", supported_types as "supportedTypes",
-  auto_reply_enabled as "autoReplyEnabled", auto_reply_interval_seconds as "autoReplyInterval", created_at as "createdAtMs"`;
+  auto_reply_enabled as "autoReplyEnabled", auto_reply_interval_seconds as "autoReplyInterval",
+  auto_reply_text as "autoReplyText", created_at as "createdAtMs"`;
 
 const insert = statement(
   "tenants.insert",
@@ -31,15 +33,23 @@ const insert = statement(
    on conflict (slug) do nothing returning id`,
   { id: "uuid" },
 );
-const selectBySlug = statement("tenants.by_slug", `select id from tenants where slug = $1`, { id: "uuid" });
-const selectById = statement("tenants.by_id", `select ${columns} from tenants where id = $1`, tenantRow);
-const selectPage = statement("tenants.page", `select ${columns} from tenants where id < $1::uuid order by id desc limit $2`, tenantRow);
+const selectBySlug = statement("tenants.by_slug", `select id, closed_at is not null as "isClosed" from tenants where slug = $1`, {
+  id: "uuid",
+  isClosed: "bool",
+});
+const selectById = statement("tenants.by_id", `select ${columns} from tenants where id = $1 and closed_at is null`, tenantRow);
+const selectPage = statement(
+  "tenants.page",
+  `select ${columns} from tenants where id < $1::uuid and closed_at is null order by id desc limit $2`,
+  tenantRow,
+);
 const change = statement(
   "tenants.change",
   `update tenants set name = coalesce($2, name), locale = coalesce($3, locale), time_zone = coalesce($4, time_zone),
      supported_types = coalesce($5::text[], supported_types), auto_reply_enabled = coalesce($6::boolean, auto_reply_enabled),
-     auto_reply_interval_seconds = coalesce($7::int, auto_reply_interval_seconds)
-   where id = $1 returning ${columns}`,
+     auto_reply_interval_seconds = coalesce($7::int, auto_reply_interval_seconds),
+     auto_reply_text = case when $8::boolean then $9::text else auto_reply_text end
+   where id = $1 and closed_at is null returning ${columns}`,
   tenantRow,
 );
 
@@ -54,6 +64,7 @@ export async function createTenant(platform: Db, wanted: CreateTenant, nowMs: nu
     }
     const [existing] = await tx.query(selectBySlug, [wanted.slug]);
     if (existing === undefined) throw notFound();
+    if (existing.isClosed) throw new Rejection("conflict", 409, "A tenant with this slug was closed; take another slug.");
     return { id: existing.id, apiKey: null };
   });
 }
@@ -73,6 +84,7 @@ export async function listTenants(platform: Db, query: ListQuery): Promise<Page<
 
 export async function changeTenant(platform: Db, id: string, wanted: ChangeTenant): Promise<Tenant> {
   if (wanted.timeZone !== undefined) assertTimeZone(wanted.timeZone);
+  if (wanted.autoReplyText?.trim() === "") throw invalidRequest("autoReplyText has nothing but white space");
   const [row] = await platform.query(change, [
     id,
     wanted.name ?? null,
@@ -81,6 +93,8 @@ export async function changeTenant(platform: Db, id: string, wanted: ChangeTenan
     wanted.supportedTypes ?? null,
     wanted.autoReplyEnabled ?? null,
     wanted.autoReplyInterval ?? null,
+    wanted.autoReplyText !== undefined,
+    wanted.autoReplyText ?? null,
   ]);
   if (row === undefined) throw notFound();
   return shown(row);

@@ -12,8 +12,10 @@ import { tenantTransaction, transaction, type Tx } from "../../db/transaction.ts
 import { limits } from "../../limits.ts";
 import { appendActivity } from "../activity/append.ts";
 import { putAccount, releaseParked } from "./accounts.ts";
+import { resumeLaneAfterToken } from "./outbox/lanes.ts";
+import { requestTemplateSyncs } from "./templates-webhook.ts";
 
-const selectTenant = statement("connections.tenant_exists", `select id from tenants where id = $1`, { id: "uuid" });
+const selectTenant = statement("connections.tenant_exists", `select id from tenants where id = $1 and closed_at is null`, { id: "uuid" });
 /** Locked: its id goes into the sealed token, so the row must not change hands meanwhile. */
 const lockByNumber = statement(
   "connections.lock_by_number",
@@ -86,6 +88,9 @@ async function connectNumber(tx: Tx, wanted: CreateConnection, tools: SetUpTools
   const token = tools.seal({ table: "whatsapp_connections", column: "access_token", tenantId, rowId: row.id }, wanted.accessToken);
   await tx.query(connect, [tenantId, row.id, account.id, wanted.displayPhoneNumber, token]);
   await releaseParked(tx, wabaId, account.appKey, phoneNumberId);
+  await requestTemplateSyncs(tx, [{ tenantId, accountId: account.id }]);
+  // Sending may have been paused for the old token.
+  await resumeLaneAfterToken(tx, tenantId, row.id);
   const data = { connectionId: row.id, phoneNumberId, state: "connected" };
   await appendActivity(tx, [{ tenantId, type: "connection.changed", conversationId: null, messageId: null, data }], tools.nowMs);
   return { id: row.id, isNew: inserted !== undefined };

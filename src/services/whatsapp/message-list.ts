@@ -10,6 +10,7 @@ import { statement, time, type RowOf } from "../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 import { errorFact } from "./graph/errors.ts";
+import { showMedia } from "./media.ts";
 import { resolveReferences, type Resolved } from "./message-references.ts";
 
 const messageRow = {
@@ -37,6 +38,8 @@ const messageRow = {
   pricing: "json?",
   targetWaMessageId: "text?",
   isStandby: "bool",
+  callback: "text?",
+  resendOf: "uuid?",
   createdAtMs: "time",
   locale: "text?",
 } as const;
@@ -47,7 +50,7 @@ const columns = `m.id, coalesce(v.merged_into_id, v.id) as "conversationId", m.c
   m.direction, m.origin, m.type, m.role, m.content, m.status, m.wa_timestamp as "waTimestampMs",
   m.sender_phone as "senderPhone", m.sender_user_id as "senderUserId", m.sent_at as "sentAtMs", m.delivered_at as "deliveredAtMs",
   m.read_at as "readAtMs", m.played_at as "playedAtMs", m.failed_at as "failedAtMs", m.error_code as "errorCode", m.error_title as "errorTitle",
-  m.error_details as "errorDetails", m.pricing, m.target_wa_message_id as "targetWaMessageId", m.is_standby as "isStandby",
+  m.error_details as "errorDetails", m.pricing, m.target_wa_message_id as "targetWaMessageId", m.is_standby as "isStandby", m.callback, m.resend_of as "resendOf",
   m.created_at as "createdAtMs", (select t.locale from tenants t where t.id = m.tenant_id) as locale`;
 const conversationJoin = `join whatsapp_conversations v on v.tenant_id = m.tenant_id and v.id = m.conversation_id`;
 const isListed = `role in ('message', 'system', 'call')`;
@@ -147,9 +150,14 @@ function threadKeyAfter(after: string | undefined): [string, string] {
 
 async function shown(tx: Tx, scope: TenantScope, rows: readonly MessageRow[]): Promise<Message[]> {
   const resolved = await resolveReferences(tx, scope.tenantId, rows);
+  const contents = await showMedia(
+    tx,
+    scope,
+    resolved.map(({ content }) => content),
+  );
   return rows.flatMap((row, index) => {
     const references = resolved[index];
-    return references === undefined ? [] : [shownMessage(row, references)];
+    return references === undefined ? [] : [shownMessage(row, { ...references, content: contents[index] })];
   });
 }
 
@@ -179,6 +187,8 @@ function shownMessage(row: MessageRow, resolved: Resolved): Message {
     from: row.direction === "inbound" ? { waId: row.senderPhone, userId: row.senderUserId } : null,
     isStandby: row.isStandby,
     pricing: row.pricing,
+    callback: row.callback,
+    resendOf: row.resendOf,
     createdAt: time(row.createdAtMs),
   };
 }
@@ -188,8 +198,12 @@ export function shownError(
   error: { code: number | null; title: string | null; details: string | null },
   locale: string | null,
 ): MessageError | null {
-  if (error.code === null) return error.title === null && error.details === null ? null : { ...error, blame: null, sentence: null };
-  const { blame, sentence } = errorFact(error.code);
+  if (error.code === null) {
+    const isNothing = error.title === null && error.details === null;
+    return isNothing ? null : { ...error, blame: null, sentence: null, action: null, actionSentence: null };
+  }
+  const { blame, sentence, action, actionSentence } = errorFact(error.code);
   const language = locale?.split(/[-_]/)[0]?.toLowerCase();
-  return { ...error, blame, sentence: language === "he" || language === "ar" ? sentence[language] : sentence.en };
+  const shownIn = language === "he" || language === "ar" ? language : "en";
+  return { ...error, blame, sentence: sentence[shownIn], action, actionSentence: actionSentence[shownIn] };
 }

@@ -1,0 +1,33 @@
+/**
+ * Uploads that came through the route in Meta's shape: their ids look like Meta's and are ours. In what is to be sent they become our own, so
+ * that the file is brought to Meta first; ids that Meta gave stay as they are.
+ */
+import type { OutgoingContent } from "../../../contract/outgoing.ts";
+import type { TenantScope } from "../../../core/scope.ts";
+import { texts } from "../../../db/arrays.ts";
+import { statement } from "../../../db/statement.ts";
+import type { Tx } from "../../../db/transaction.ts";
+import { mediaIn } from "../graph/encode.ts";
+
+const select = statement(
+  "outbox.own_media",
+  `select id, wa_media_id as "waMediaId" from whatsapp_media where tenant_id = $1 and direction = 'outbound' and wa_media_id = any ($2::text[])`,
+  { id: "uuid", waMediaId: "text" },
+);
+
+export async function withOwnMedia(tx: Tx, scope: TenantScope, content: OutgoingContent): Promise<OutgoingContent> {
+  const named = mediaIn(content).flatMap(({ ref }) => ("waMediaId" in ref ? [ref.waMediaId] : []));
+  if (named.length === 0) return content;
+  const rows = await tx.query(select, [scope.tenantId, texts(named)]);
+  const ownIds = new Map(rows.map(({ id, waMediaId }) => [waMediaId, id]));
+  // One reference to a file takes the place of another.
+  return ownIds.size === 0 ? content : (replaced(content, ownIds) as OutgoingContent);
+}
+
+function replaced(value: unknown, ownIds: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) return value.map((item) => replaced(item, ownIds));
+  if (typeof value !== "object" || value === null) return value;
+  const own = "waMediaId" in value && typeof value.waMediaId === "string" ? ownIds.get(value.waMediaId) : undefined;
+  if (own !== undefined) return { mediaId: own };
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, replaced(item, ownIds)]));
+}
