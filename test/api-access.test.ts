@@ -20,6 +20,21 @@ const operations = Object.entries(description.json.paths as Record<string, Recor
 );
 const protectedOperations = operations.filter(({ path }) => path.startsWith("/api/v1/"));
 
+async function seedTemplate(tenantId: string, accountId: string): Promise<string> {
+  const id = randomUUID();
+  await api.ingest.pool.query(
+    "insert into whatsapp_templates (tenant_id, id, account_id, name, language, created_at) values ($1, $2, $3, 'order', 'he', now())",
+    [tenantId, id, accountId],
+  );
+  return id;
+}
+const templates = { own: await seedTemplate(one.id, own.accountId), foreign: await seedTemplate(other.id, foreign.accountId) };
+
+async function endpointOf(key: string): Promise<string> {
+  const body = { name: "Bot", url: "https://example.com/hook", form: "meta" };
+  return (await api.call("POST", "/api/v1/endpoints", { key, body })).json.id;
+}
+
 /** Which of the foreign tenant's ids stands under a path. */
 const foreignIds: Record<string, string> = {
   tenants: other.id,
@@ -28,7 +43,9 @@ const foreignIds: Record<string, string> = {
   contacts: foreign.contactId,
   conversations: foreign.conversationId,
   messages: foreign.messageIds[0] ?? "",
+  templates: templates.foreign,
   parked: foreign.parkedId,
+  endpoints: await endpointOf(other.key),
 };
 const ownIds: Record<string, string> = {
   tenants: one.id,
@@ -36,7 +53,9 @@ const ownIds: Record<string, string> = {
   contacts: own.contactId,
   conversations: own.conversationId,
   messages: own.messageIds[0] ?? "",
+  templates: templates.own,
   parked: own.parkedId,
+  endpoints: await endpointOf(one.key),
 };
 /** A body that passes each route's schema. */
 const bodies: Record<string, unknown> = {
@@ -45,6 +64,14 @@ const bodies: Record<string, unknown> = {
   "/api/v1/api-keys": { name: "k", scopes: ["read"] },
   "/api/v1/apps": { tenantId: other.id, appId: "1", appSecret: "s", verifyToken: "v" },
   "/api/v1/connections": { tenantId: other.id, wabaId: "w", phoneNumberId: "p", displayPhoneNumber: "1", accessToken: "t" },
+  "/api/v1/templates/{id}/preview": {},
+  "/api/v1/templates/sync": {},
+  "/api/v1/endpoints": { name: "x", url: "https://example.com/", form: "events" },
+  "/api/v1/endpoints/{id}": { name: "taken over" },
+  "/api/v1/endpoints/{id}/replay": { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" },
+  "/api/v1/messages": { conversationId: foreign.conversationId, content: { type: "text", body: "x" } },
+  "/api/v1/messages/{id}/read": { typing: true },
+  "/api/v1/connections/{id}/sending": { paused: true },
   "/api/v1/parked/replay": { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" },
   "/api/v1/deliveries/replay": { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" },
 };
@@ -65,6 +92,17 @@ test("the description has every route of the design", () => {
     "GET messages",
     "GET messages/{id}",
     "GET messages/{id}/timeline",
+    "POST messages",
+    "POST messages/{id}/cancel",
+    "POST messages/{id}/resend",
+    "POST messages/{id}/mark-failed",
+    "POST messages/{id}/read",
+    "GET connections/{id}/sending",
+    "PATCH connections/{id}/sending",
+    "GET templates",
+    "GET templates/{id}",
+    "POST templates/{id}/preview",
+    "POST templates/sync",
     "GET activity",
     "GET activity/stream",
     "GET parked",

@@ -33,6 +33,7 @@ test("a conversation has the fields that clients rely on", async () => {
       group: null,
       window: { isOpen: true, expiresAt: new Date(lastAtMs + 24 * hourMs).toISOString(), remainingMs },
       lastCustomerMessageAt: new Date(lastAtMs).toISOString(),
+      headroom: { sendsNow: 45, nextAt: null },
       freeEntryPointExpiresAt: null,
       lastMessageAt: new Date(lastAtMs).toISOString(),
       lastMessagePreview: `body of ${seeded.waMessageIds[1]}`,

@@ -85,7 +85,7 @@ test("The path in has no right to keys, secrets of apps or tokens", async () => 
        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
             unnest(array['select', 'insert', 'update', 'references']) p
       where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-        and (c.relname in ('api_keys', 'meta_apps') or a.attname = 'access_token')
+        and (c.relname in ('api_keys', 'meta_apps') or a.attname = 'access_token' or (c.relname = 'forward_endpoints' and a.attname ~ 'secret$|^url$'))
         and has_column_privilege('kesher_ingest', c.oid, a.attnum, p)`,
   );
   assert.deepEqual(rows, []);
@@ -94,7 +94,17 @@ test("The path in has no right to keys, secrets of apps or tokens", async () => 
         and (has_table_privilege('kesher_ingest', oid, 'delete') or has_table_privilege('kesher_ingest', oid, 'truncate')) order by 1`,
   );
   // The echo of a send whose outcome was unknown makes room for it.
-  assert.deepEqual(deletes.rows, [{ name: "webhook_pending" }, { name: "whatsapp_messages" }]);
+  assert.deepEqual(deletes.rows, [
+    { name: "forward_deliveries" },
+    { name: "forward_lanes" },
+    { name: "forward_updates" },
+    { name: "idempotency_keys" },
+    { name: "webhook_attempts" },
+    { name: "webhook_pending" },
+    { name: "whatsapp_messages" },
+    { name: "whatsapp_send_nodes" },
+    { name: "whatsapp_sends" },
+  ]);
 });
 
 test("Nobody but the owner may do anything that PostgreSQL grants to everyone by default in our schema", async () => {

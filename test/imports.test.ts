@@ -20,7 +20,7 @@ test("An import against the table is found, whatever its form", () => {
     planted("src/http/server.ts", 'import {\n  createSandbox,\n} from "../sandbox/sandbox.ts";'),
     planted("src/queue/work.ts", 'export { x } from "../http/route.ts";'),
     planted("src/services/tenants/tenants.ts", 'const pg = await import("pg");'),
-    planted("src/core/ids.ts", 'import { Type } from "../contract/json.ts";'),
+    planted("src/core/ids.ts", 'import { parseConfig } from "../config.ts";'),
     planted("src/core/text.ts", 'import { readFile } from "node:fs/promises";'),
     planted("src/webhooks/receive.ts", 'import "fastify";'),
     planted("src/http/route.ts", 'type A = import("../compose.ts").Program;'),
@@ -77,13 +77,13 @@ test("Only the two public faces re-export, nothing is exported by default, and f
   );
 });
 
-test("The environment is read in index.ts (and by the backup's command) only, and only graph/client.ts calls out", () => {
+test("The environment is read in index.ts (and by the backup's command) only, and only graph/client.ts, call.ts and media-client.ts call out", () => {
   const readers = sources.filter(({ text }) => /\bprocess\.env\b/.test(text)).map(({ path }) => path);
   assert.deepEqual(readers, ["src/db/backup-cli.ts", "src/index.ts"]);
   const callers = sources.filter(({ text }) => /(?<![\w.$-])fetch(\(|\s*\})/.test(text)).map(({ path }) => path);
   assert.deepEqual(
     callers.filter((path) => !path.startsWith("src/sandbox/")),
-    ["src/services/whatsapp/graph/client.ts"],
+    ["call", "client", "media-client"].map((name) => `src/services/whatsapp/graph/${name}.ts`),
   );
 });
 

@@ -177,7 +177,11 @@ test("Readiness is asked of the database when the last answer is too old, and no
 });
 
 test("The form behind which a customer writes takes its bytes and no more", async (t) => {
-  const sandbox = { types: ["text"], sendCustomerMessage: () => Promise.resolve({ waMessageId: "wamid.1", status: 200 }) };
+  const sandbox = {
+    types: ["text"],
+    sendCustomerMessage: () => Promise.resolve({ waMessageId: "wamid.1", status: 200 }),
+    control: () => Promise.resolve({ status: 200, json: {} }),
+  };
   const { call } = await startApi(t, { registerPage: (fastify) => registerPage(fastify, { isSignedIn: () => true, sandbox }) });
   const message = JSON.stringify({ type: "text", from: "972501234567", name: "Dana" });
   const headers = { "sec-fetch-site": "same-origin" };
@@ -185,6 +189,10 @@ test("The form behind which a customer writes takes its bytes and no more", asyn
     (await call("POST", "/sandbox/messages", { headers, body: message.padEnd(bytes) })).status;
   assert.equal(await send(limits.sandboxFormBytesMax), 201);
   assert.equal(await send(limits.sandboxFormBytesMax + 1), 413);
+  const command = async (bytes: number): Promise<number> =>
+    (await call("POST", "/sandbox/control/faults", { headers, body: "{}".padEnd(bytes) })).status;
+  assert.equal(await command(limits.sandboxControlBytesMax), 200);
+  assert.equal(await command(limits.sandboxControlBytesMax + 1), 413);
 });
 
 test("A webhook's body that does not come to its end in time is 408, and holds no memory any more", async () => {

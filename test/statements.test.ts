@@ -13,12 +13,14 @@ const ownerOnly = new Map<string, string>([]);
 
 /** Columns that may be null in the table and cannot be here, because the statement asks for those with a value. */
 const neverNullHere = new Set([
+  "media_fetch.wanted connectionId",
+  "media_fetch.wanted messageId",
   "message_references.select target",
   "message_references.targets waMessageId",
   "statuses.project waMessageId",
+  "send_nodes.abandoned claimId",
   "conversations.of_contacts contactId",
   "contacts.messages_by_sender contactId",
-  "messages.insert waMessageId",
   "messages.ids waMessageId",
 ]);
 

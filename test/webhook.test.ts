@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { AccessTokens } from "../src/services/whatsapp/outbox/access-tokens.ts";
+import { Answers } from "../src/services/whatsapp/outbox/answers.ts";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -54,6 +56,12 @@ const server = await createServer({
   isReady: async () => true,
   metricsText: async () => "",
   nowMs: () => Date.now(),
+  sends: {
+    graph: { url: "http://127.0.0.1:9", version: "v26.0" },
+    tokens: new AccessTokens(rig.app, (_context, sealed) => Buffer.from(sealed).toString()),
+    answers: new Answers(),
+    wake: () => undefined,
+  },
 });
 const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
 cleanups.push(() => server.close());

@@ -6,6 +6,8 @@ import type { Db, Role } from "../../src/db/pool.ts";
 import { createServer, type HttpDeps } from "../../src/http/server.ts";
 import { createSessions, type SessionStore } from "../../src/http/session.ts";
 import { createHub, type ActivityHub } from "../../src/services/activity/hub.ts";
+import { AccessTokens } from "../../src/services/whatsapp/outbox/access-tokens.ts";
+import { Answers } from "../../src/services/whatsapp/outbox/answers.ts";
 import { withDatabase } from "./database.ts";
 
 export const adminKey = "an-admin-key-of-at-least-32-characters";
@@ -28,7 +30,10 @@ export type Api = {
   close(): Promise<void>;
 };
 
-export async function startApi(t: AfterAll, overrides: Partial<HttpDeps> = {}): Promise<Api> {
+export async function startApi(
+  t: AfterAll,
+  { sends, ...overrides }: Partial<Omit<HttpDeps, "sends">> & { sends?: Partial<HttpDeps["sends"]> } = {},
+): Promise<Api> {
   const cleanups: (() => void | Promise<void>)[] = [];
   // The server goes first: it uses the database.
   t.after(async () => {
@@ -54,6 +59,13 @@ export async function startApi(t: AfterAll, overrides: Partial<HttpDeps> = {}): 
     metricsText: async () => "kesher_up 1\n",
     nowMs,
     sessions,
+    sends: {
+      graph: { url: "http://127.0.0.1:9", version: "v26.0" },
+      tokens: new AccessTokens(app, (_context, sealed) => Buffer.from(sealed).toString()),
+      answers: new Answers(),
+      wake: () => undefined,
+      ...sends,
+    },
     ...overrides,
   });
   const { port } = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -43,8 +43,8 @@ export const plants = {
   "cursor by sequence": {
     file: "src/services/activity/append.ts",
     // What a sequence does: a number is drawn at once, and nobody waits for whoever drew the one before.
-    find: /insert into activity_counters as c [^`]*?returning tenant_id as "tenantId", seq(?=`)/g,
-    replace: `select tenant_id as "tenantId", (extract(epoch from clock_timestamp()) * 1000000)::bigint as seq
+    find: /insert into activity_counters as c [^`]*?returning tenant_id as "tenantId", seq, keeps_updates as "keepsUpdates"(?=`)/g,
+    replace: `select tenant_id as "tenantId", (extract(epoch from clock_timestamp()) * 1000000)::bigint as seq, false as "keepsUpdates"
       from unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[]) as u (tenant_id, seq, stored, parked, duplicates, suppressed)`,
     caughtBy: { file: races, test: "an event that is committed later is never numbered before one that a reader has seen (I5)" },
   },
@@ -73,12 +73,36 @@ export const plants = {
     caughtBy: { file: "test/signature.test.ts", test: "No secret, and an empty one, sign nothing" },
   },
   "no bisection": {
-    file: "src/queue/batch.ts",
+    file: "src/queue/apply.ts",
     find: /if \(items\.length === 1 \|\| round >= limits\.bisectRoundsMax\)/g,
     replace: "if (items.length > 0)",
     caughtBy: {
       file: "test/batch.test.ts",
       test: "of a thousand updates of many tenants in one body of 3 MB, fifty poisonous, all others are applied and the fifty are parked",
+    },
+  },
+  "retry on time-out": {
+    file: "src/services/whatsapp/outbox/outcome.ts",
+    find: /return verdict\("lost"\);/g,
+    replace: `return verdict("not_sent");`,
+    caughtBy: { file: "test/outbox.test.ts", test: "a request whose outcome nobody knows is never made again by itself (I6)" },
+  },
+  "no fencing": {
+    file: "src/services/whatsapp/outbox/record.ts",
+    find: / and s\.claim_id = u\.claim_id(?=`,)/g,
+    replace: "",
+    caughtBy: {
+      file: "test/outbox-nodes.test.ts",
+      test: "an outcome that is written again touches nothing of the node that has claimed the message since",
+    },
+  },
+  "window checked only once": {
+    file: "src/queue/workers/send.worker.ts",
+    find: /send\.isFreeform && !send\.isOpen/g,
+    replace: "false",
+    caughtBy: {
+      file: "test/outbox.test.ts",
+      test: "the window is looked at again when a message is claimed: what waited too long is not sent (I7)",
     },
   },
 } as const satisfies Record<string, Plant>;

@@ -29,6 +29,8 @@ export type ProgramOptions = {
   databaseUrl?: string;
   role?: "all" | "web" | "worker";
   graphUrl?: string;
+  /** Without settings of Meta's: it plays Meta itself, with the secrets in its data folder, and endpoints may be on this machine. A newcomer sets nothing but PORT and DATA_DIR. */
+  sandbox?: true | "newcomer";
 };
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null };
@@ -53,21 +55,18 @@ export class Program {
   /** Starts a new life; `failpoint` is `name:action`. Does not wait. */
   spawn(failpoint?: string): void {
     assert(!this.isAlive(), "The program runs already");
-    const { databaseUrl, role, graphUrl } = this.#options;
+    const { databaseUrl, role, graphUrl, sandbox } = this.#options;
     const child = spawn(process.execPath, ["src/index.ts"], {
       cwd: new URL("../..", import.meta.url),
       env: {
         PATH: process.env["PATH"] ?? "",
         PORT: String(this.#port),
         DATA_DIR: this.dataDir,
-        META_APP_ID: "1",
-        META_APP_SECRET: appSecret,
-        META_VERIFY_TOKEN: "verify",
-        ENCRYPTION_KEYS: encryptionKeys,
-        ADMIN_API_KEY: adminKey,
+        ...(sandbox !== undefined
+          ? {}
+          : { META_APP_ID: "1", META_APP_SECRET: appSecret, META_VERIFY_TOKEN: "verify", ENCRYPTION_KEYS: encryptionKeys }),
         // Port 9 discards: whoever sends is refused at once.
-        GRAPH_URL: graphUrl ?? "http://127.0.0.1:9",
-        LOG_LEVEL: "warn",
+        ...(sandbox === "newcomer" ? {} : { ADMIN_API_KEY: adminKey, GRAPH_URL: graphUrl ?? "http://127.0.0.1:9", LOG_LEVEL: "warn" }),
         ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, ROLE: role ?? "all" }),
         ...(failpoint === undefined ? {} : { KESHER_TEST: "1", KESHER_FAILPOINT: failpoint }),
       },

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { startEmbedded } from "../../src/db/embedded.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import type { Server } from "../../src/db/pool.ts";
+import { installJobs } from "../../src/queue/jobs.ts";
 
 /** Both name the same cluster; a test's own database takes the place of `database`. */
 export type TestServer = { owner: Server & { database: string }; superuser: Server & { database: string } };
@@ -45,4 +46,5 @@ export async function startTestServer(): Promise<{ server: TestServer; stop(): P
 
 async function migrateTemplate(server: Server): Promise<void> {
   await migrate(server, () => undefined);
+  await installJobs(server, () => undefined);
 }
