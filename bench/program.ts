@@ -13,6 +13,8 @@ import { until } from "./workbench.ts";
 import { appSecret, displayPhoneNumber, phoneNumberId, tenantCount, wabaId } from "./world.ts";
 
 const adminKey = "bench-admin-key-that-is-long-enough-0123456789";
+/** As `npm start` gives them. */
+const nodeFlags = ["--max-semi-space-size=16"];
 const readyMsMax = 90_000;
 const stopMsMax = 20_000;
 const encryptionKey = `k1:${Buffer.alloc(32, 7).toString("base64")}`;
@@ -27,6 +29,8 @@ export type Program = {
   server: { host: string; port: number } | null;
   sql: Pool | null;
   stats: () => Promise<Stats>;
+  /** A POST with the admin key. */
+  admin: (path: string, body: object) => Promise<Record<string, unknown>>;
   stop: () => Promise<void>;
 };
 export type Stats = {
@@ -38,16 +42,23 @@ export type Stats = {
   pending: number;
   oldestPendingMs: number;
 };
-export type ProgramOptions = { name: string; databaseUrl?: string; role?: "all" | "web" | "worker"; nodeArgs?: readonly string[] };
+export type ProgramOptions = {
+  name: string;
+  databaseUrl?: string;
+  role?: "all" | "web" | "worker";
+  nodeArgs?: readonly string[];
+  graphUrl?: string;
+  port?: number;
+};
 
 export async function startProgram(bench: Workbench, options: ProgramOptions): Promise<Program> {
   const dataDir = join(bench.directory, options.name);
   await mkdir(dataDir, { recursive: true, mode: 0o755 });
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const logFile = join(bench.directory, `${options.name}.log`);
   const log = openSync(logFile, "a");
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), "src/index.ts"], {
+  const child = spawn(process.execPath, [...nodeFlags, ...(options.nodeArgs ?? []), "src/index.ts"], {
     cwd: new URL("..", import.meta.url),
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -60,7 +71,7 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
       ENCRYPTION_KEYS: encryptionKey,
       ADMIN_API_KEY: adminKey,
       // Nobody listens there: set-up reports it and goes on.
-      GRAPH_URL: "http://127.0.0.1:9",
+      GRAPH_URL: options.graphUrl ?? "http://127.0.0.1:9",
       LOG_LEVEL: "warn",
       ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl, ROLE: options.role ?? "all" }),
     },
@@ -93,6 +104,7 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
     server: server === null ? null : { host: server.socketDir, port: server.port },
     sql,
     stats: () => readStats(port),
+    admin: (path, body) => post(port, path, body),
     async stop() {
       await sql?.end();
       await stop();

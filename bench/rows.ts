@@ -34,6 +34,8 @@ export const rows = {
     show: (value) => `${whole(value)} MB`,
   },
   start: { what: "`npm start` on an installed fresh clone to ready", floor: 10_000, goal: 3_000, better: "less", show: seconds },
+  sends: { what: "accepted sends against the sandbox, pacing lifted", floor: 1_000, goal: 3_000, better: "more", show: perSecond },
+  sendLatency: { what: "API call → Graph request when idle, p50", floor: 15, goal: 15, better: "less", show: milliseconds },
 } as const satisfies Record<string, RowSpec>;
 export type RowName = keyof typeof rows;
 

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--quick] [--profile] [one twenty statuses mix drain start]`: which runs, in which order, and the table. Full runs
+ * `npm run bench -- [--quick] [--profile] [one twenty statuses mix drain start sends]`: which runs, in which order, and the table. Full runs
  * are profiled, quick ones when asked. Writes `bench/RESULTS.md`. Loopback only; everything is undone at the end.
  */
 import { writeFile } from "node:fs/promises";
