@@ -1,4 +1,5 @@
 /** A tenant's endpoint on this machine, and the forwarder driven by hand against it. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -24,7 +25,13 @@ export type Receiver = {
 };
 
 export async function startReceiver(t: Scope, first: Receiver["answer"] = () => 200): Promise<Receiver> {
+  const path = `/hook?key=${randomBytes(8).toString("hex")}`;
   const server = createServer((request, response) => {
+    // Ports are used again: whoever still asks for what was here before is not heard.
+    if (request.method !== "POST" || request.url !== path) {
+      response.writeHead(404).end();
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -43,7 +50,7 @@ export async function startReceiver(t: Scope, first: Receiver["answer"] = () => 
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const receiver: Receiver = { url: `http://127.0.0.1:${port}/hook?key=1`, received: [], answer: first };
+  const receiver: Receiver = { url: `http://127.0.0.1:${port}${path}`, received: [], answer: first };
   return receiver;
 }
 
