@@ -1,6 +1,7 @@
 /** Work that may have ended a process is tried with care: counted, in small groups, then update by update (I8). */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { alone, amongGroups } from "../src/queue/care.ts";
 import { limits } from "../src/limits.ts";
 import { isUnavailable } from "../src/queue/blame.ts";
 import type { BatchResult } from "../src/queue/index.ts";
@@ -189,4 +190,49 @@ test("an attempt that the process outlives is taken back, also when it works on 
   assert.deepEqual(await rig.sql(`select from webhook_attempts`), []);
   await rig.drain();
   assert.deepEqual(await messagesOf(mine), ids);
+});
+
+test("groups under suspicion run side by side, an attempt alone beside none of them, and none beside it", async () => {
+  const db = { ...rig.ingest };
+  const running = new Set<string>();
+  const seen: string[] = [];
+  const ends = new Map<string, () => void>();
+  const act = (name: string) => async (): Promise<void> => {
+    running.add(name);
+    seen.push([...running].join(" "));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ends.set(name, resolve);
+    await promise;
+    running.delete(name);
+  };
+  const started = async (name: string): Promise<() => void> => {
+    for (let turns = 0; turns < 100 && !ends.has(name); turns += 1) await new Promise(setImmediate);
+    const end = ends.get(name);
+    assert.ok(end !== undefined, `${name} was not started`);
+    return end;
+  };
+  const turns = [amongGroups(db, act("one")), amongGroups(db, act("two")), alone(db, act("alone")), amongGroups(db, act("three"))];
+  const [one, two] = [await started("one"), await started("two")];
+  assert.deepEqual([...running], ["one", "two"]);
+  one();
+  two();
+  const single = await started("alone");
+  assert.deepEqual([...running], ["alone"]);
+  single();
+  (await started("three"))();
+  await Promise.all(turns);
+  assert.deepEqual(seen, ["one", "one two", "alone", "three"]);
+});
+
+test("an attempt that fails lets the next one begin all the same", async () => {
+  const db = { ...rig.ingest };
+  await assert.rejects(
+    alone(db, () => Promise.reject(new Error("it failed"))),
+    /it failed/,
+  );
+  await assert.rejects(
+    amongGroups(db, () => Promise.reject(new Error("this one, too"))),
+    /this one, too/,
+  );
+  assert.equal(await alone(db, () => Promise.resolve("done")), "done");
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { TemplateButton as FilledButton, TemplateParameter } from "../src/contract/outgoing-template.ts";
+import { templateStatuses } from "../src/contract/templates.ts";
 import { checkTemplateFill, type TemplateFill } from "../src/core/template-check.ts";
 import { renderTemplate } from "../src/core/template-render.ts";
 import { templateSentence } from "../src/core/template-sentences.ts";
@@ -11,7 +12,6 @@ import {
   normaliseLanguage,
   offeredStatuses,
   placeholdersOf,
-  templateStatuses,
   type TemplateButton,
   type TemplateShape,
 } from "../src/core/template.ts";

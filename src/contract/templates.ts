@@ -4,7 +4,10 @@ import { limits } from "../limits.ts";
 import { AnyJson, Id, Nullable, OneOf, Text, Time } from "./json.ts";
 import { OutgoingTemplate } from "./outgoing-template.ts";
 
-const templateStatuses = [
+/**
+ * In the order of a template's life. At one and the same time (Meta's times are whole seconds) the later word counts, whichever came first.
+ */
+export const templateStatuses = [
   "unknown",
   "pending",
   "approved",
@@ -19,6 +22,7 @@ const templateStatuses = [
   "pending_deletion",
   "deleted",
 ] as const;
+export type TemplateStatus = (typeof templateStatuses)[number];
 
 const Header = Nullable(Type.Object({ kind: Type.String(), text: Type.Optional(Type.String()), format: Type.Optional(Type.String()) }));
 const Button = Type.Object({

@@ -1,5 +1,5 @@
 /** What a template's status means to the people who want to send it; null when they can. */
-import type { TemplateStatus } from "./template.ts";
+import type { TemplateStatus } from "../contract/templates.ts";
 
 export type Sentence = { he: string; en: string; ar: string };
 

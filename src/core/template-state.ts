@@ -2,7 +2,8 @@
  * What is known of a template, put together from webhooks and lists that arrive in any order. It is kept in groups, each with the time of
  * its word; a group is replaced as a whole and only by a later word. So the result depends on the set of changes alone (I3).
  */
-import { templateStatuses, type TemplateShape, type TemplateStatus } from "./template.ts";
+import { templateStatuses, type TemplateStatus } from "../contract/templates.ts";
+import type { TemplateShape } from "./template.ts";
 
 /** Why a template has a status. Lists say less than webhooks, so it outlives them; it is told while the status is the same. */
 export type StatusCause = { status: TemplateStatus; reason: string | null; pausedUntilMs: number | null };

@@ -1,4 +1,5 @@
 /** What a message template is: its parts in our own shape, and the places in them that a message fills in. */
+import { templateStatuses, type TemplateStatus } from "../contract/templates.ts";
 import type { JsonValue } from "./text.ts";
 
 export type TemplateFormat = "positional" | "named";
@@ -57,25 +58,10 @@ export function normaliseLanguage(language: string): string {
   return [first.toLowerCase(), ...others.map((part) => (part.length === 2 ? part.toUpperCase() : part))].join("_");
 }
 
-/**
- * In the order of a template's life. At one and the same time (Meta's times are whole seconds) the later word counts, whichever came first.
- */
-export const templateStatuses = [
-  "unknown",
-  "pending",
-  "approved",
-  "flagged",
-  "locked",
-  "limit_exceeded",
-  "rejected",
-  "in_appeal",
-  "paused",
-  "archived",
-  "disabled",
-  "pending_deletion",
-  "deleted",
-] as const;
-export type TemplateStatus = (typeof templateStatuses)[number];
+/** A word that Meta uses and this program does not know is `unknown`. */
+export function templateStatusOf(word: string): TemplateStatus {
+  return templateStatuses.find((known) => known === word) ?? "unknown";
+}
 
 /** Those that are offered. A flagged one may still be sent; it is about to be paused. */
 export const offeredStatuses = ["approved", "flagged"] as const satisfies readonly TemplateStatus[];

@@ -11,6 +11,9 @@ export type SendLoad = { sent: Sent[]; calls: { answered: number; repeated: numb
 /** Below the burst of 45 that Meta allows to one customer: nobody waits for a pace. */
 const messagesPerPhone = 40;
 
+/** Far beyond the 30 s in which a killed program is ready again (I12), also when it is killed many times on end. */
+const answeredMsMax = 300_000;
+
 /** One customer's messages one after the other: the order in which they were answered is the order in which they must arrive. */
 export function startSendLoad(
   programs: readonly Program[],
@@ -24,19 +27,20 @@ export function startSendLoad(
     for (let index = 0; index < messagesPerPhone && !isStopping; index += 1) {
       const key = `${phone}-${index}`;
       const text = `message ${index} to ${phone}`;
-      for (let attempt = 0; ; attempt += 1) {
+      let attempt = 0;
+      // Unanswered: the program is being killed. Whoever stops then does not know about this one.
+      await until(`${key} is answered`, answeredMsMax, async () => {
         const program = programs[(turn + attempt) % programs.length];
         const messageId = program === undefined ? null : await trySend(program, number, { key, text, phone });
-        if (messageId !== null) {
-          sent.push({ key, text, phone, messageId });
-          calls.answered += 1;
-          break;
+        attempt += 1;
+        if (messageId === null) {
+          calls.repeated += 1;
+          return isStopping;
         }
-        calls.repeated += 1;
-        // Unanswered: the program is being killed. Whoever stops now does not know about this one.
-        if (isStopping) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+        sent.push({ key, text, phone, messageId });
+        calls.answered += 1;
+        return true;
+      });
     }
   };
   const work = Array.from({ length: callers }, async (_, turn) => {

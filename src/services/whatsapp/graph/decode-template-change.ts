@@ -2,7 +2,8 @@
  * What webhooks tell of a template. They name it by id, name and language; none has a time of its own, so that of its entry counts
  * (Meta's webhook reference, read 2026-11).
  */
-import { normaliseLanguage, templateStatuses, type TemplateStatus } from "../../../core/template.ts";
+import type { TemplateStatus } from "../../../contract/templates.ts";
+import { normaliseLanguage, templateStatusOf } from "../../../core/template.ts";
 import type { TemplateChange } from "../../../core/template-state.ts";
 import type { LocatedUpdate } from "./updates.ts";
 import { readId, readName, readRecord, readText, readTimeMs, readWord, type Wire } from "./wire.ts";
@@ -75,7 +76,7 @@ export function readStatus(word: string | null): TemplateStatus | null {
   if (word === null) return null;
   const status = word.toLowerCase();
   if (status === "reinstated" || status === "unarchived") return "approved";
-  return templateStatuses.find((known) => known === status) ?? "unknown";
+  return templateStatusOf(status);
 }
 
 function readQualityUpdate(value: Wire): Told | null {
