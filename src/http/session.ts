@@ -1,53 +1,33 @@
 /**
- * Sign-in for the sandbox's page: a one-time link on the console becomes a session in a cookie. In memory and bounded; a restart
- * ends all. Tokens have 256 bits and are kept as hashes only.
+ * The cookie that carries a session. With a public address by https it has the prefix `__Host-`: the browser then takes it only with
+ * `Secure`, for this very host and all paths, so that a neighbouring name cannot plant one. `SameSite=Lax`: a link from elsewhere into the
+ * inbox finds its reader signed in; writes are judged by where they come from (`requireOwnPage`).
  */
-import { createHash, randomBytes } from "node:crypto";
 import { limits } from "../limits.ts";
 
-export type Session = { tenantId: string; isPlatform: boolean };
-
-export type SessionStore = {
-  /** The token of a link that signs in once. */
-  issueSignIn(session: Session): string;
-  /** The cookie's value; null when the token is unknown, used or too old. */
-  signIn(token: string): string | null;
-  find(cookie: string): Session | null;
-  end(cookie: string): void;
+export type SessionCookie = {
+  name: string;
+  /** The token that a request carries; null for none, or for what is no token. */
+  read(header: string | undefined): string | null;
+  /** The header that hands a new one out, and the one that takes it back. */
+  set(token: string): string;
+  clear(): string;
 };
 
-export function createSessions(options: { nowMs: () => number }): SessionStore {
-  const signIns = new Map<string, Session & { untilMs: number }>();
-  const sessions = new Map<string, Session & { untilMs: number }>();
-
-  function keep(kept: Map<string, Session & { untilMs: number }>, { tenantId, isPlatform }: Session): string {
-    const token = randomBytes(32).toString("base64url");
-    kept.set(hashOf(token), { tenantId, isPlatform, untilMs: options.nowMs() + limits.sessionMsMax });
-    // A Map keeps the order of insertion: the oldest goes.
-    const [oldest] = kept.keys();
-    if (kept.size > limits.sessionsMax && oldest !== undefined) kept.delete(oldest);
-    return token;
-  }
-
-  function look(kept: Map<string, Session & { untilMs: number }>, token: string): Session | null {
-    const session = kept.get(hashOf(token));
-    return session !== undefined && session.untilMs > options.nowMs() ? session : null;
-  }
-
+export function createSessionCookie(publicUrl: string | null): SessionCookie {
+  const isSecure = publicUrl?.startsWith("https:") === true;
+  const name = isSecure ? "__Host-kesher_session" : "kesher_session";
+  const flags = `${isSecure ? "Secure; " : ""}HttpOnly; SameSite=Lax; Path=/`;
   return {
-    issueSignIn: (session) => keep(signIns, session),
-    signIn(token) {
-      const session = look(signIns, token);
-      signIns.delete(hashOf(token));
-      return session === null ? null : keep(sessions, session);
+    name,
+    read(header) {
+      for (const part of (header ?? "").split(";")) {
+        const [given, value] = part.trim().split("=", 2);
+        if (given === name && value !== undefined && /^[A-Za-z0-9_-]{43}$/.test(value)) return value;
+      }
+      return null;
     },
-    find: (cookie) => look(sessions, cookie),
-    end(cookie) {
-      sessions.delete(hashOf(cookie));
-    },
+    set: (token) => `${name}=${token}; Max-Age=${limits.sessionMsMax / 1_000}; ${flags}`,
+    clear: () => `${name}=; Max-Age=0; ${flags}`,
   };
-}
-
-function hashOf(token: string): string {
-  return createHash("sha256").update(token, "utf8").digest("base64url");
 }
