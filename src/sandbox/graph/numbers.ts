@@ -18,6 +18,7 @@ export function answerNumber(world: World, call: Call, number: PhoneNumber): Pro
   if (call.method !== "POST") return null;
   if (edge === undefined) return configure(call, number);
   if (edge === "register") return register(world, call, number);
+  if (edge === "smb_app_data") return handOver(world, call, number);
   if (edge !== "deregister") return null;
   countRegistration(world, number);
   number.status = "DISCONNECTED";
@@ -49,6 +50,22 @@ function register(world: World, call: Call, number: PhoneNumber): Reply {
   return json({ success: true });
 }
 
+/** What the Business app has goes out as webhooks. */
+function handOver(world: World, call: Call, number: PhoneNumber): Reply {
+  const kind = readText(call.body?.["sync_type"]) ?? "";
+  if (!number.isOnBizApp) throw refuseParameter("The phone number is not a WhatsApp Business app number.");
+  if (kind !== "smb_app_state_sync" && kind !== "history") throw refuseParameter("Param sync_type must be smb_app_state_sync or history.");
+  const isLate = world.nowMs() - number.onboardedAtMs > handOverMs;
+  if (isLate || number.handedOver.includes(kind))
+    throw refuseParameter("The sync can be requested only once, within 24 hours of onboarding.");
+  number.handedOver.push(kind);
+  const value = kind === "history" ? { history: [] } : { state_sync: [] };
+  world.webhooks.deliver({ wabaId: number.wabaId, number, field: kind, value });
+  return json({ messaging_product: "whatsapp", request_id: `${number.phoneNumberId}-${kind}` });
+}
+
+const handOverMs = 24 * 60 * 60 * 1_000;
+
 function countRegistration(world: World, number: PhoneNumber): void {
   const nowMs = world.nowMs();
   number.registeredAtMs = number.registeredAtMs.filter((atMs) => nowMs - atMs < registrationsMs);
@@ -74,23 +91,25 @@ function wireOf(world: World, number: PhoneNumber): Wire {
     is_pin_enabled: number.pin !== null,
     is_official_business_account: false,
     platform_type: number.platformType,
-    whatsapp_business_manager_messaging_limit: "TIER_2K",
-    messaging_limit_tier: "TIER_2K",
+    whatsapp_business_manager_messaging_limit: number.messagingLimit,
+    messaging_limit_tier: number.messagingLimit,
     webhook_configuration: {
       application,
       ...(wabaCallback === null ? {} : { whatsapp_business_account: wabaCallback }),
       ...(number.overrideUrl === null ? {} : { phone_number: number.overrideUrl }),
     },
-    health_status: {
-      can_send_message: number.status === "CONNECTED" ? "AVAILABLE" : "BLOCKED",
-      entities: [
-        {
-          entity_type: "PHONE_NUMBER",
-          id: number.phoneNumberId,
-          can_send_message: number.status === "CONNECTED" ? "AVAILABLE" : "BLOCKED",
-        },
-        { entity_type: "WABA", id: number.wabaId, can_send_message: "AVAILABLE" },
-      ],
-    },
+    health_status: healthOf(number),
+  };
+}
+
+function healthOf(number: PhoneNumber): Wire {
+  const can = number.canSend ?? (number.status === "CONNECTED" ? "AVAILABLE" : "BLOCKED");
+  const errors = [{ error_code: 141_000, error_description: "The phone number cannot send.", possible_solution: "See WhatsApp Manager." }];
+  return {
+    can_send_message: can,
+    entities: [
+      { entity_type: "PHONE_NUMBER", id: number.phoneNumberId, can_send_message: can, ...(can === "AVAILABLE" ? {} : { errors }) },
+      { entity_type: "WABA", id: number.wabaId, can_send_message: "AVAILABLE" },
+    ],
   };
 }

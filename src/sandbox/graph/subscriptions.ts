@@ -10,7 +10,7 @@ import { needUrl } from "./check.ts";
 export async function answerSubscribedApps(world: World, call: Call, account: Account): Promise<Reply | null> {
   switch (call.method) {
     case "GET": {
-      const app = { whatsapp_business_api_data: { id: world.appId, name: "Sandbox", link: "https://example.com/" } };
+      const app = { whatsapp_business_api_data: { id: account.app.id ?? world.appId, name: "Sandbox", link: "https://example.com/" } };
       const override = account.overrideUrl === null ? {} : { override_callback_uri: account.overrideUrl };
       return json({ data: account.isSubscribed ? [{ ...app, ...override }] : [] });
     }

@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { readText } from "../../services/whatsapp/graph/wire.ts";
 import type { Token } from "../accounts.ts";
+import { downloadPath } from "../media.ts";
 import type { World } from "../world.ts";
 import { GraphRefusal, json, refuseParameter, type Reply } from "./answer.ts";
 import type { Call } from "./call.ts";
@@ -11,7 +12,7 @@ const scopes = ["whatsapp_business_management", "whatsapp_business_messaging", "
 /** The living token that the call carries; 190 otherwise. */
 export function authenticate(world: World, call: Call): Token {
   const given = call.accessToken ?? "";
-  const token = given === appTokenOf(world) ? appToken(given) : world.accounts.token(given);
+  const token = isAppToken(world, given) ? appToken(given) : world.accounts.token(given);
   const refusal = (message: string, subcode?: number): GraphRefusal =>
     new GraphRefusal(190, null, { message, ...(subcode === undefined ? {} : { subcode }) });
   if (token === undefined) throw refusal("Invalid OAuth access token - Cannot parse access token");
@@ -25,11 +26,19 @@ export function authenticate(world: World, call: Call): Token {
   return token;
 }
 
-/** The proof is optional, but a wrong one is none. */
-function checkProof(world: World, { query }: Call, token: Token): void {
+/** The proof is optional unless it is demanded, and a wrong one is none. An app's own token proves itself; files lie beside Graph. */
+function checkProof(world: World, { query, path }: Call, token: Token): void {
   const proof = query.get("appsecret_proof");
-  if (proof === null) return;
-  const secrets = [world.appSecret, ...Array.from(token.wabaIds ?? [], (id) => world.accounts.account(id)?.app.secret ?? world.appSecret)];
+  if (proof === null) {
+    const isDemanded = world.requiresProof && token.wabaIds !== null && path !== downloadPath;
+    if (isDemanded) throw new GraphRefusal(100, null, { message: "API calls from the server require an appsecret_proof argument" });
+    return;
+  }
+  // A token belongs to the app of its accounts.
+  const secrets =
+    token.wabaIds === null
+      ? [world.appSecret]
+      : Array.from(token.wabaIds, (id) => world.accounts.account(id)?.app.secret ?? world.appSecret);
   const isRight = secrets.some((secret) => createHmac("sha256", secret).update(token.value).digest("hex") === proof);
   if (!isRight) throw new GraphRefusal(100, null, { message: "Invalid appsecret_proof provided in the API argument" });
 }
@@ -45,15 +54,15 @@ export function debugToken(world: World, call: Call): Reply {
   const targets = [...(token.wabaIds ?? [])];
   return json({
     data: {
-      app_id: world.appId,
-      type: "SYSTEM_USER",
+      app_id: token.appId ?? world.accounts.account(targets[0] ?? "")?.app.id ?? world.appId,
+      type: token.type ?? "SYSTEM_USER",
       application: "Sandbox",
       data_access_expires_at: 0,
       expires_at: token.expiresAtMs === null ? 0 : Math.floor(token.expiresAtMs / 1000),
       is_valid: !isExpired && !token.isRevoked,
       issued_at: Math.floor(token.issuedAtMs / 1000),
-      scopes,
-      granular_scopes: scopes.slice(0, 2).map((scope) => ({ scope, target_ids: targets })),
+      scopes: token.scopes ?? scopes,
+      granular_scopes: (token.scopes ?? scopes.slice(0, 2)).map((scope) => ({ scope, target_ids: targets })),
       user_id: "122100000000001",
       ...(isExpired || token.isRevoked
         ? { error: { code: 190, message: "Error validating access token", subcode: isExpired ? 463 : 460 } }
@@ -74,6 +83,11 @@ export function exchange(world: World, call: Call): Reply {
   if (code === undefined || code.expiresAtMs <= world.nowMs()) {
     throw new GraphRefusal(100, null, { message: "This authorization code has expired or has been used.", subcode: 36_007 });
   }
+  if (value("redirect_uri") !== code.redirectUri) {
+    const message =
+      "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request";
+    throw new GraphRefusal(100, null, { message, subcode: 36_008 });
+  }
   const token = `sandbox-${randomBytes(24).toString("hex")}`;
   world.accounts.issueToken({ value: token, wabaIds: new Set(code.wabaIds), expiresAtMs: null });
   return json({ access_token: token, token_type: "bearer" });
@@ -81,6 +95,12 @@ export function exchange(world: World, call: Call): Reply {
 
 function appTokenOf({ appId, appSecret }: World): string {
   return `${appId}|${appSecret}`;
+}
+
+/** The platform's app, or one of a tenant's own. */
+function isAppToken(world: World, given: string): boolean {
+  const own = world.accounts.numbers().map(({ wabaId }) => world.accounts.account(wabaId)?.app);
+  return given === appTokenOf(world) || own.some((app) => app?.id !== undefined && given === `${app.id}|${app.secret}`);
 }
 
 function appToken(value: string): Token {

@@ -65,7 +65,7 @@ export type WantedAccount = {
 
 /** The tenant's account for this WABA, made if needed; its lock is held until COMMIT. Throws `conflict` when it is another tenant's. */
 export async function putAccount(tx: Tx, wanted: WantedAccount, nowMs: number): Promise<{ id: string; appKey: string }> {
-  await tx.query(lockWaba, [wanted.wabaId]);
+  await lockAccount(tx, wanted.wabaId);
   if (wanted.appKey != null && (await tx.query(selectApp, [wanted.tenantId, wanted.appKey])).length === 0) {
     throw invalidRequest("appKey is not the key of an app of this tenant");
   }
@@ -79,6 +79,11 @@ export async function putAccount(tx: Tx, wanted: WantedAccount, nowMs: number): 
   const appKey = wanted.appKey === undefined ? existing.appKey : (wanted.appKey ?? "");
   await tx.query(update, [wanted.tenantId, existing.id, wanted.portfolioId, appKey]);
   return { id: existing.id, appKey };
+}
+
+/** Until COMMIT: whoever connects, disconnects or routes to an account does it one after the other. */
+export async function lockAccount(tx: Tx, wabaId: string): Promise<void> {
+  await tx.query(lockWaba, [wabaId]);
 }
 
 /** Puts what waited for this account, or for this number of it, into the queue. After the account and the number are written. */

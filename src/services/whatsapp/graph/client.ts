@@ -1,17 +1,17 @@
 /**
- * The request that sends a message. One call is one request: no retries and no redirects, since each may be a second message (I6). What
- * became of it is a value with four cases; whatever is not proven to be one of the first three is `unknown`.
+ * The request that sends a message. One call is one request: no retries and no redirects, since each may be a second message (I6), but for
+ * one that Graph has refused for its proof. What became of it is a value with four cases; whatever is not proven to be one of the first three is `unknown`.
  */
 import { failureOf, readGraphError, readJson, type GraphError } from "./answer.ts";
-import { proofOf } from "./call.ts";
+import { provenToken, withItsProof, type AccessToken } from "./call.ts";
 import { readId, readList, readRecord, type Wire } from "./wire.ts";
 
 export type SendRequest = {
   phoneNumberId: string;
-  accessToken: string;
+  accessToken: AccessToken | string;
   /** From `encode.ts`. */
   body: { readonly [key: string]: unknown };
-  /** Proves that the token is used by its own app. */
+  /** Of a bare token. */
   appSecret?: string;
   /** From the look-up of the host to the last byte of the answer. */
   timeoutMs: number;
@@ -31,27 +31,30 @@ export type GraphClient = { sendMessage(request: SendRequest): Promise<GraphOutc
 export function createGraphClient(options: { url: string; version: string; fetch?: typeof fetch }): GraphClient {
   const { url, version, fetch: request = fetch } = options;
   return {
-    async sendMessage({ phoneNumberId, accessToken, body, appSecret, timeoutMs }) {
-      const proof = appSecret === undefined ? "" : `?appsecret_proof=${proofOf(accessToken, appSecret)}`;
+    async sendMessage({ phoneNumberId, body, timeoutMs, ...call }) {
+      const accessToken = provenToken(call);
       const signal = AbortSignal.timeout(timeoutMs);
-      let response: Response;
-      try {
-        response = await request(`${url}/${version}/${encodeURIComponent(phoneNumberId)}/messages${proof}`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
-          body: JSON.stringify(body),
-          redirect: "manual",
-          signal,
-        });
-      } catch (error) {
-        const failure = failureOf(error);
-        return { kind: failure.isBeforeRequest ? "not_sent" : "unknown", reason: failure.code };
-      }
-      try {
-        return judge(response.status, await readJson(response));
-      } catch (error) {
-        return { kind: "unknown", reason: failureOf(error).code };
-      }
+      return withItsProof(accessToken, async (proof): Promise<GraphOutcome> => {
+        const search = proof === null ? "" : `?appsecret_proof=${proof}`;
+        let response: Response;
+        try {
+          response = await request(`${url}/${version}/${encodeURIComponent(phoneNumberId)}/messages${search}`, {
+            method: "POST",
+            headers: { authorization: `Bearer ${accessToken.token}`, "content-type": "application/json" },
+            body: JSON.stringify(body),
+            redirect: "manual",
+            signal,
+          });
+        } catch (error) {
+          const failure = failureOf(error);
+          return { kind: failure.isBeforeRequest ? "not_sent" : "unknown", reason: failure.code };
+        }
+        try {
+          return judge(response.status, await readJson(response));
+        } catch (error) {
+          return { kind: "unknown", reason: failureOf(error).code };
+        }
+      });
     },
   };
 }

@@ -1,4 +1,5 @@
 /** What a message says, type by type. A known type in a shape that cannot be read is `unrecognised`, never lost: its payload is kept. */
+import { safeFileName } from "../../../core/file-name.ts";
 import { cleanJson } from "../../../core/text.ts";
 import { limits } from "../../../limits.ts";
 import type { MediaContent, MessageContent, OrderContent, SharedContact, SystemContent, UnrecognisedContent } from "./content.ts";
@@ -124,7 +125,8 @@ function readMedia(kind: MediaContent["kind"], wire: Wire | null, message: Wire)
   const content: MediaContent = { v: 1, kind, mediaId, mimeType: readText(wire["mime_type"]), sha256: readText(wire["sha256"]) };
   const caption = readText(wire["caption"]);
   if (caption !== null) content.caption = caption;
-  const filename = readText(wire["filename"]);
+  // As it may be shown: `invoice<turn>fdp.exe` must not look like a PDF.
+  const filename = safeFileName(readText(wire["filename"]));
   if (filename !== null) content.filename = filename;
   const voice = readFlag(wire["voice"]);
   if (voice !== null) content.voice = voice;

@@ -2,6 +2,7 @@
  * Who an element is about. Since usernames, the phone may be missing, come back, or be a user id in disguise; `contacts` beside the
  * element completes the picture. A wrong guess here would show one customer's words to another, so what contradicts is not joined.
  */
+import { cleanName } from "../../../core/text.ts";
 import type { LocatedUpdate, Peer } from "./updates.ts";
 import { readName, readPhone, readRecord, readUserId } from "./wire.ts";
 
@@ -91,9 +92,15 @@ function readContact(value: unknown): Contact | null {
     userId: ids.userId,
     parentUserId: ids.parentUserId,
     isGarbled: ids.isGarbled,
-    profileName: readName(profile?.["name"]),
-    username: readName(profile?.["username"]),
+    profileName: readShownName(profile?.["name"]),
+    username: readShownName(profile?.["username"]),
   };
+}
+
+/** As it may be shown; Meta's own bytes stay in the delivery. */
+function readShownName(value: unknown): string | null {
+  const name = readName(value);
+  return name === null ? null : cleanName(name) || null;
 }
 
 function isPresent(value: unknown): boolean {

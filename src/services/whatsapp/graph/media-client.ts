@@ -4,7 +4,7 @@
  */
 import { limits } from "../../../limits.ts";
 import { failureOf, readGraphError, readJson, type GraphError } from "./answer.ts";
-import { callGraph, type Graph, type GraphAnswer } from "./call.ts";
+import { callGraph, provenToken, type AccessToken, type Graph, type GraphAnswer } from "./call.ts";
 import { readId, readText } from "./wire.ts";
 
 /** Meta's, as of 2026-11. Besides: Graph's own origin as it is configured, which in the sandbox serves the files, too. */
@@ -26,7 +26,7 @@ export type FoundMedia =
 /** Asks for the address of a file; it works for 5 minutes. */
 export async function findMedia(
   graph: Graph,
-  wanted: { waMediaId: string; phoneNumberId: string; accessToken: string },
+  wanted: { waMediaId: string; phoneNumberId: string; accessToken: AccessToken | string },
 ): Promise<FoundMedia> {
   const answer = await callGraph(graph, {
     method: "GET",
@@ -51,13 +51,16 @@ export type Download =
   | { kind: "unavailable"; reason: string };
 
 /** `signal` bounds it from the request to the last byte. */
-export async function downloadMedia(graph: Graph, wanted: { url: string; accessToken: string; signal: AbortSignal }): Promise<Download> {
+export async function downloadMedia(
+  graph: Graph,
+  wanted: { url: string; accessToken: AccessToken | string; signal: AbortSignal },
+): Promise<Download> {
   if (!isMediaUrl(wanted.url, graph.url)) return { kind: "host_not_allowed" };
   const { fetch: request = fetch } = graph;
   try {
     const response = await request(wanted.url, {
       // Meta answers clients without a name with an error page.
-      headers: { authorization: `Bearer ${wanted.accessToken}`, "user-agent": "kesher" },
+      headers: { authorization: `Bearer ${provenToken(wanted).token}`, "user-agent": "kesher" },
       redirect: "manual",
       signal: wanted.signal,
     });
@@ -78,7 +81,7 @@ export async function downloadMedia(graph: Graph, wanted: { url: string; accessT
 /** Graph's answer with Meta's id of the file, which lives for 30 days. */
 export async function uploadMedia(
   graph: Graph,
-  wanted: { phoneNumberId: string; accessToken: string; file: Blob; mimeType: string; fileName: string },
+  wanted: { phoneNumberId: string; accessToken: AccessToken | string; file: Blob; mimeType: string; fileName: string },
 ): Promise<Exclude<GraphAnswer, { kind: "answered" }> | { kind: "uploaded"; waMediaId: string }> {
   const body = new FormData();
   body.set("messaging_product", "whatsapp");

@@ -1,7 +1,7 @@
 /** `GET /{WABA}/message_templates`, page by page. */
 import { limits } from "../../../limits.ts";
 import type { GraphError } from "./answer.ts";
-import { callGraph, type Graph } from "./call.ts";
+import { callGraph, type AccessToken, type Graph } from "./call.ts";
 import { decodeTemplate, templateFields, type ListedTemplate } from "./decode-template.ts";
 import { readList, readRecord, readText } from "./wire.ts";
 
@@ -11,7 +11,7 @@ export type TemplatePage =
   | { kind: "refused"; error: GraphError }
   | { kind: "unavailable"; reason: string };
 
-export type PageRequest = { wabaId: string; accessToken: string; after: string | null; timeoutMs: number };
+export type PageRequest = { wabaId: string; accessToken: AccessToken | string; after: string | null; timeoutMs: number };
 
 /** `nowMs`: since when the page is known to hold. Meta's own link to the next page is not followed: it may lead anywhere, with our token. */
 export async function listTemplates(graph: Graph, request: PageRequest, nowMs: number): Promise<TemplatePage> {
