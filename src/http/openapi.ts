@@ -1,6 +1,7 @@
 /** The description of the API, made from the schemas that validate it, and a page that shows it. Nothing is loaded from elsewhere. */
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
+import { pagePolicy } from "./headers.ts";
 import type { Api } from "./route.ts";
 
 /** Before the routes. */
@@ -12,7 +13,12 @@ export async function registerOpenApi(api: Api): Promise<void> {
       components: {
         securitySchemes: {
           key: { type: "http", scheme: "bearer", description: "A tenant's API key, or the admin key" },
-          session: { type: "apiKey", in: "cookie", name: "kesher_session" },
+          session: {
+            type: "apiKey",
+            in: "cookie",
+            name: "kesher_session",
+            description: "A person's; by https its name begins with __Host-",
+          },
         },
       },
       security: [{ key: [] }, { session: [] }],
@@ -20,8 +26,10 @@ export async function registerOpenApi(api: Api): Promise<void> {
         { name: "conversations", description: "Contacts, conversations, windows" },
         { name: "messages", description: "Messages and what became of them" },
         { name: "activity", description: "What happened, in order, without gaps" },
+        { name: "people", description: "Who asks, the people of a tenant, invitations, one's own sessions" },
         { name: "set-up", description: "Tenants, keys, accounts, connections" },
         { name: "operations", description: "Deliveries, parked updates, replays, counts" },
+        { name: "audit", description: "Who did what" },
         { name: "webhook", description: "Where Meta delivers" },
         { name: "health" },
       ],
@@ -29,7 +37,7 @@ export async function registerOpenApi(api: Api): Promise<void> {
   });
   await api.register(swaggerUi, {
     routePrefix: "/docs",
-    staticCSP: true,
+    staticCSP: pagePolicy,
     // The default asks a validator on the internet.
     uiConfig: { validatorUrl: null, docExpansion: "none", deepLinking: true },
   });

@@ -15,6 +15,8 @@ export function registerProblems(fastify: FastifyInstance): void {
 }
 
 function sendProblem(reply: FastifyReply, rejection: Rejection): FastifyReply {
+  const { retryAfterSeconds } = rejection.facts;
+  if (retryAfterSeconds !== undefined) void reply.header("retry-after", retryAfterSeconds);
   return reply.code(rejection.status).type("application/problem+json").serializer(JSON.stringify).send(problemOf(rejection));
 }
 
