@@ -1,127 +1,127 @@
-/**
- * Conversations as they are read: canonical rows only, latest message first. The key of the list begins with the hour of the last
- * message, because the index does: within the hour a new message changes no index.
- */
+/** Conversations as they are read: canonical rows only, latest message first; of `closing_soon` what ends first. */
 import type { Conversation, ConversationFilter, Window } from "../../contract/conversations.ts";
+import type { ViewCounts } from "../../contract/inbox.ts";
 import type { ListQuery, Page } from "../../contract/json.ts";
 import { decodeCursor, encodeCursor, lastId } from "../../core/cursor.ts";
-import { isUuid } from "../../core/ids.ts";
-import { pairHeadroom } from "../../core/pacing.ts";
-import { previewText } from "../../core/preview.ts";
+import { isUuid, nilId } from "../../core/ids.ts";
 import { invalidRequest, notFound } from "../../core/rejection.ts";
 import type { TenantScope } from "../../core/scope.ts";
-import { windowState } from "../../core/window.ts";
 import type { Db } from "../../db/pool.ts";
-import { statement, time, type RowOf } from "../../db/statement.ts";
-import { tenantTransaction } from "../../db/transaction.ts";
+import { statement, time, type RowOf, type Value } from "../../db/statement.ts";
+import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
-import { contactColumns, contactJoins, contactsByAddress, contactSummary, phoneOwner } from "./contact-list.ts";
+import { conversationColumns, conversationJoins, conversationRow, shownConversation } from "./conversation-rows.ts";
+import {
+  selectAll,
+  selectAssigned,
+  selectByAddress,
+  selectClosing,
+  selectCounts,
+  selectUnassigned,
+  selectWaiting,
+} from "./conversation-views.ts";
 
-const conversationRow = {
-  id: "uuid",
-  connectionId: "uuid",
-  contactId: "uuid?",
-  waId: "text?",
-  userId: "text?",
-  username: "text?",
-  profileName: "text?",
-  groupId: "text?",
-  groupSubject: "text?",
-  lastCustomerMessageAtMs: "time?",
-  refusedAtMs: "time?",
-  freeEntryPointExpiresAtMs: "time?",
-  lastMessageAtMs: "time?",
-  lastMessageHour: "bigint",
-  lastType: "text?",
-  lastContent: "json?",
-  inboundCount: "bigint",
-  outboundCount: "bigint",
-  unreadCount: "bigint",
-  state: "text",
-  assigneeId: "uuid?",
-  createdAtMs: "time",
-  paidUntilMs: "time?",
-  nowMs: "time",
-} as const;
-
-/** The window is judged by the database's clock, read in the same statement. */
-const columns = `c.id, c.connection_id as "connectionId", ${contactColumns}, c.group_id as "groupId", c.group_subject as "groupSubject",
-  c.last_customer_message_at as "lastCustomerMessageAtMs", c.refused_at as "refusedAtMs",
-  c.free_entry_point_expires_at as "freeEntryPointExpiresAtMs", c.last_message_at as "lastMessageAtMs", c.last_message_hour as "lastMessageHour",
-  case when revoke.id is null then last.type end as "lastType",
-  case when last.id is null then null when revoke.id is not null then '{"kind":"revoked"}'::jsonb
-    else coalesce(edit.content -> 'message', last.content) end as "lastContent",
-  c.inbound_count as "inboundCount", c.outbound_count as "outboundCount", c.unread_count as "unreadCount", c.state,
-  c.assignee_id as "assigneeId", c.created_at as "createdAtMs",
-  (select paid_until from whatsapp_send_pairs sp where sp.tenant_id = c.tenant_id and sp.conversation_id = c.id) as "paidUntilMs",
-  clock_timestamp() as "nowMs"`;
-const reference = (role: "edit" | "revoke"): string => `
-  left join lateral (
-    select r.id, r.content from whatsapp_messages r
-    where r.tenant_id = last.tenant_id and r.connection_id = last.connection_id and r.target_wa_message_id = last.wa_message_id
-      and r.role = '${role}' and r.direction = last.direction
-    order by r.wa_timestamp desc, r.wa_message_id desc limit 1
-  ) ${role} on true`;
-const joins = `
-  left join whatsapp_contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id ${contactJoins}
-  left join whatsapp_messages last on last.tenant_id = c.tenant_id and last.id = c.last_message_id ${reference("edit")} ${reference("revoke")}`;
-const order = (row: string): string => `${row}.last_message_hour desc, coalesce(${row}.last_message_at, '-infinity') desc, ${row}.id desc`;
-const isAfter = `(x.last_message_hour, coalesce(x.last_message_at, '-infinity'), x.id)`;
-
-const selectPage = statement(
-  "conversation_list.page",
-  `select ${columns} from (
-     select x.* from whatsapp_conversations x
-     where x.tenant_id = $1 and x.merged_into_id is null and ${isAfter} < ($2::bigint, $3::timestamptz, $4::uuid)
-       and ($5::uuid is null or x.connection_id = $5) and ($6::text is null or x.state = $6)
-     order by ${order("x")} limit $7
-   ) c ${joins} order by ${order("c")}`,
-  conversationRow,
-);
-const selectByAddress = statement(
-  "conversation_list.by_address",
-  `with ${phoneOwner}
-   select ${columns} from (
-     select x.* from whatsapp_conversations x
-     where x.tenant_id = $1 and x.merged_into_id is null and ${isAfter} < ($4::bigint, $5::timestamptz, $6::uuid)
-       and x.contact_id in (${contactsByAddress})
-       and ($7::uuid is null or x.connection_id = $7) and ($8::text is null or x.state = $8)
-     order by ${order("x")} limit $9
-   ) c ${joins} order by ${order("c")}`,
-  conversationRow,
-);
 const selectById = statement(
   "conversation_list.by_id",
-  `select ${columns} from whatsapp_conversations asked
-   join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = case when asked.merged_into_id is null then asked.id else asked.merged_into_id end ${joins}
+  `select ${conversationColumns} from whatsapp_conversations asked
+   join whatsapp_conversations c on c.tenant_id = asked.tenant_id and c.id = case when asked.merged_into_id is null then asked.id else asked.merged_into_id end ${conversationJoins}
    where asked.tenant_id = $1 and asked.id = $2`,
   conversationRow,
 );
 
-export async function listConversations(app: Db, scope: TenantScope, query: ListQuery & ConversationFilter): Promise<Page<Conversation>> {
+export type ConversationQuery = ListQuery & ConversationFilter;
+type Row = RowOf<typeof conversationRow>;
+
+/** `personId`: whose conversations `mine` are; null for whoever is no person. */
+export async function listConversations(
+  app: Db,
+  scope: TenantScope,
+  query: ConversationQuery,
+  personId: string | null = null,
+): Promise<Page<Conversation>> {
   const limit = query.limit ?? limits.listLimitDefault;
-  const after = keyAfter(query.after);
-  const filters = [query.connectionId ?? null, query.state ?? null, limit];
-  const isByAddress = query.waId !== undefined || query.userId !== undefined;
-  const rows = await tenantTransaction(app, scope, (tx) =>
-    isByAddress
-      ? tx.query(selectByAddress, [scope.tenantId, query.waId ?? null, query.userId ?? null, ...after, ...filters])
-      : tx.query(selectPage, [scope.tenantId, ...after, ...filters]),
-  );
+  const isClosing = query.view === "closing_soon";
+  const read = isClosing ? readClosing : query.waId !== undefined || query.userId !== undefined ? readByAddress : readView;
+  const rows = await tenantTransaction(app, scope, (tx) => read(tx, { tenantId: scope.tenantId, query, limit, personId }));
   const last = rows.at(-1);
-  const next = last === undefined || rows.length < limit ? null : encodeCursor([last.lastMessageHour, last.lastMessageAtMs, last.id]);
-  return { data: rows.map(shown), next };
+  const key = last === undefined || rows.length < limit ? null : isClosing ? closingKey(last) : listKey(last);
+  return { data: rows.map(shownConversation), next: key === null ? null : encodeCursor(key) };
+}
+
+/** Each view's size, up to `limits.viewCountMax`. */
+export async function countViews(
+  app: Db,
+  scope: TenantScope,
+  wanted: { personId: string | null; closingWithinHours?: number | undefined },
+): Promise<ViewCounts> {
+  const hours = wanted.closingWithinHours ?? limits.closingWithinHoursDefault;
+  const values = [scope.tenantId, wanted.personId, hours, limits.viewCountMax];
+  const [row] = await tenantTransaction(app, scope, (tx) => tx.query(selectCounts, values));
+  if (row === undefined) throw new Error("A statement of counts answered no row");
+  const { closingSoon, ...counts } = row;
+  return { ...counts, closing_soon: closingSoon, countMax: limits.viewCountMax };
 }
 
 /** The id of a merged conversation gives the one that it became. */
 export async function readConversation(app: Db, scope: TenantScope, id: string): Promise<Conversation> {
   const [row] = await tenantTransaction(app, scope, (tx) => tx.query(selectById, [scope.tenantId, id]));
   if (row === undefined) throw notFound();
-  return shown(row);
+  return shownConversation(row);
 }
 
 export async function readWindow(app: Db, scope: TenantScope, id: string): Promise<Window> {
   return (await readConversation(app, scope, id)).window;
+}
+
+type Wanted = { tenantId: string; query: ConversationQuery; limit: number; personId: string | null };
+
+function readView(tx: Tx, { tenantId, query, limit, personId }: Wanted): Promise<Row[]> {
+  const { view } = query;
+  const values = [tenantId, ...keyAfter(query.after), limit, ...narrowing(query)];
+  if (view === "waiting") return tx.query(selectWaiting, [...values, assigneeOf(query)]);
+  const state = query.state ?? (view === undefined ? null : "open");
+  const assigneeId = view === "mine" ? mineOf(personId) : assigneeOf(query);
+  if (view === "unassigned") return tx.query(selectUnassigned, [...values, state]);
+  return assigneeId === null ? tx.query(selectAll, [...values, state]) : tx.query(selectAssigned, [...values, state, assigneeId]);
+}
+
+function readClosing(tx: Tx, { tenantId, query, limit }: Wanted): Promise<Row[]> {
+  const after = query.after === undefined ? ["-infinity", nilId] : closingKeyOf(query.after);
+  const hours = query.closingWithinHours ?? limits.closingWithinHoursDefault;
+  return tx.query(selectClosing, [tenantId, ...after, assigneeOf(query), limit, ...narrowing(query), hours]);
+}
+
+function readByAddress(tx: Tx, { tenantId, query, limit }: Wanted): Promise<Row[]> {
+  const { waId = null, userId = null, connectionId = null, state = null } = query;
+  if (query.view !== undefined || query.labelId !== undefined || query.unread !== undefined || query.assigneeId !== undefined) {
+    throw invalidRequest("waId and userId go with connectionId and state only");
+  }
+  return tx.query(selectByAddress, [tenantId, waId, userId, ...keyAfter(query.after), connectionId, state, limit]);
+}
+
+function narrowing(query: ConversationQuery): Value[] {
+  if ((query.view === "waiting" || query.view === "closing_soon") && (query.state ?? "open") !== "open") {
+    throw invalidRequest("Whoever waits for an answer has an open conversation: leave `state` out");
+  }
+  return [query.connectionId ?? null, query.unread ?? null, query.labelId ?? null];
+}
+
+function assigneeOf(query: ConversationQuery): string | null {
+  return query.assigneeId ?? null;
+}
+
+function mineOf(personId: string | null): string {
+  if (personId === null) throw invalidRequest("`view=mine` is for people; a key asks with assigneeId");
+  return personId;
+}
+
+function listKey(row: Row): (string | number | null)[] {
+  return [row.lastMessageHour, row.lastMessageAtMs, row.id];
+}
+
+/** What waits has a word of the customer. */
+function closingKey(row: Row): (string | number | null)[] {
+  return [row.lastCustomerMessageAtMs ?? 0, row.id];
 }
 
 /** Without a cursor: above every key. */
@@ -132,27 +132,8 @@ function keyAfter(after: string | undefined): [number, string, string] {
   return [hour, atMs === null ? "-infinity" : time(atMs), id];
 }
 
-function shown(row: RowOf<typeof conversationRow>): Conversation {
-  const { lastCustomerMessageAtMs, refusedAtMs, nowMs } = row;
-  const { isOpen, expiresAtMs, remainingMs } = windowState({ lastCustomerMessageAtMs, refusedAtMs, nowMs });
-  const { sendsNow, nextAtMs } = pairHeadroom(row.paidUntilMs, nowMs);
-  return {
-    id: row.id,
-    connectionId: row.connectionId,
-    contact: contactSummary(row),
-    group: row.groupId === null ? null : { id: row.groupId, subject: row.groupSubject },
-    window: { isOpen, expiresAt: time(expiresAtMs), remainingMs },
-    headroom: { sendsNow, nextAt: time(nextAtMs) },
-    lastCustomerMessageAt: time(lastCustomerMessageAtMs),
-    freeEntryPointExpiresAt: time(row.freeEntryPointExpiresAtMs),
-    lastMessageAt: time(row.lastMessageAtMs),
-    lastMessagePreview: row.lastContent === null ? null : previewText(row.lastType ?? "", row.lastContent),
-    inboundCount: row.inboundCount,
-    outboundCount: row.outboundCount,
-    unreadCount: row.unreadCount,
-    // The column's CHECK allows no other state.
-    state: row.state as Conversation["state"],
-    assigneeId: row.assigneeId,
-    createdAt: time(row.createdAtMs),
-  };
+function closingKeyOf(after: string): [string, string] {
+  const [atMs, id] = decodeCursor(after, ["number", "text"]);
+  if (!isUuid(id) || Math.abs(atMs) > 8.64e15) throw invalidRequest("`after` is not a cursor of this list");
+  return [time(atMs), id];
 }

@@ -1,6 +1,6 @@
 /** Messages as they are read. Reactions, edits and revokes are not listed: they show on the message that they name. */
 import type { ListQuery, Page } from "../../contract/json.ts";
-import type { Message, MessageError, MessageFilter } from "../../contract/messages.ts";
+import type { Message, MessageError, MessageFilter, ThreadPage, ThreadQuery } from "../../contract/messages.ts";
 import { decodeCursor, decodeIdCursor, encodeCursor, lastId, nextIdCursor } from "../../core/cursor.ts";
 import { isUuid } from "../../core/ids.ts";
 import { invalidRequest, notFound } from "../../core/rejection.ts";
@@ -63,7 +63,8 @@ const selectById = statement(
 const selectPage = statement(
   "message_list.page",
   `select ${columns} from (
-     select * from whatsapp_messages where tenant_id = $1 and id < $2::uuid and ${isListed} order by id desc limit $3
+     select * from whatsapp_messages where tenant_id = $1 and id < $2::uuid and ${isListed} and ($4::uuid is null or connection_id = $4)
+     order by id desc limit $3
    ) m ${conversationJoin} order by m.id desc`,
   messageRow,
 );
@@ -72,8 +73,13 @@ const selectByWaMessageId = statement(
   `select ${columns} from whatsapp_connections n
    join whatsapp_messages m on m.tenant_id = n.tenant_id and m.connection_id = n.id and m.wa_message_id = $2::text and m.${isListed}
    ${conversationJoin}
-   where n.tenant_id = $1 and m.id < $3::uuid order by m.id desc limit $4`,
+   where n.tenant_id = $1 and m.id < $3::uuid and ($5::uuid is null or n.id = $5) order by m.id desc limit $4`,
   messageRow,
+);
+const selectOfConnection = statement(
+  "message_list.of_connection",
+  `select id from whatsapp_conversations where tenant_id = $1 and id = $2 and connection_id = $3`,
+  { id: "uuid" },
 );
 const selectCanonical = statement(
   "message_list.canonical",
@@ -81,55 +87,99 @@ const selectCanonical = statement(
   { id: "uuid" },
 );
 /** The threads of the conversation and of those merged into it, each read by its index no further than one page. */
-const selectThread = statement(
-  "message_list.thread",
-  `select ${columns} from (
+const thread = (compare: "<" | ">" | "<=", direction: "asc" | "desc"): string => `select ${columns} from (
      select t.* from (
        select $2::uuid as id
        union all select id from whatsapp_conversations where tenant_id = $1 and merged_into_id = $2
      ) c cross join lateral (
        select * from whatsapp_messages x
-       where x.tenant_id = $1 and x.conversation_id = c.id and x.${isListed} and (x.wa_timestamp, x.id) < ($3::timestamptz, $4::uuid)
-       order by x.wa_timestamp desc, x.id desc limit $5
-     ) t order by t.wa_timestamp desc, t.id desc limit $5
-   ) m ${conversationJoin} order by m.wa_timestamp desc, m.id desc`,
-  messageRow,
+       where x.tenant_id = $1 and x.conversation_id = c.id and x.${isListed} and (x.wa_timestamp, x.id) ${compare} ($3::timestamptz, $4::uuid)
+       order by x.wa_timestamp ${direction}, x.id ${direction} limit $5
+     ) t order by t.wa_timestamp ${direction}, t.id ${direction} limit $5
+   ) m ${conversationJoin} order by m.wa_timestamp desc, m.id desc`;
+const selectThread = statement("message_list.thread", thread("<", "desc"), messageRow);
+const selectNewer = statement("message_list.newer", thread(">", "asc"), messageRow);
+const selectFrom = statement("message_list.from", thread("<=", "desc"), messageRow);
+const selectPlace = statement(
+  "message_list.place",
+  `select m.wa_timestamp as "atMs", m.id from whatsapp_messages m ${conversationJoin}
+   where m.tenant_id = $1 and m.id = $2 and case when v.merged_into_id is null then v.id else v.merged_into_id end = $3`,
+  { atMs: "time", id: "uuid" },
 );
 
 /** Newest first: by our ids, or within one conversation by Meta's time. */
 export async function listMessages(app: Db, scope: TenantScope, query: ListQuery & MessageFilter): Promise<Page<Message>> {
   const { conversationId, waMessageId } = query;
+  const connectionId = query.connectionId?.toLowerCase() ?? null;
   if (conversationId !== undefined) {
     if (waMessageId !== undefined) throw invalidRequest("waMessageId and conversationId exclude each other");
+    if (connectionId !== null) await assertOfConnection(app, scope, conversationId.toLowerCase(), connectionId);
     return listConversationMessages(app, scope, conversationId.toLowerCase(), query);
   }
   const limit = query.limit ?? limits.listLimitDefault;
   const before = decodeIdCursor(query.after);
   return tenantTransaction(app, scope, async (tx) => {
     const rows = await (waMessageId === undefined
-      ? tx.query(selectPage, [scope.tenantId, before, limit])
-      : tx.query(selectByWaMessageId, [scope.tenantId, waMessageId, before, limit]));
+      ? tx.query(selectPage, [scope.tenantId, before, limit, connectionId])
+      : tx.query(selectByWaMessageId, [scope.tenantId, waMessageId, before, limit, connectionId]));
     return { data: await shown(tx, scope, rows), next: nextIdCursor(rows, limit) };
   });
 }
 
-/** A conversation's messages with those of the conversations merged into it. Throws `not_found` without such a conversation. */
+async function assertOfConnection(app: Db, scope: TenantScope, conversationId: string, connectionId: string): Promise<void> {
+  const rows = await tenantTransaction(app, scope, (tx) => tx.query(selectOfConnection, [scope.tenantId, conversationId, connectionId]));
+  if (rows.length === 0) throw notFound();
+}
+
+/**
+ * A conversation's messages with those of the conversations merged into it, newest first: the latest, those `after` (older) or `before` (newer) a
+ * page, or those `around` a message. Throws `not_found` without such a conversation, or such a message in it.
+ */
 export async function listConversationMessages(
   app: Db,
   scope: TenantScope,
   conversationId: string,
-  query: ListQuery,
-): Promise<Page<Message>> {
+  query: ThreadQuery,
+): Promise<ThreadPage> {
+  const { after, before, around } = query;
+  if ([after, before, around].filter((key) => key !== undefined).length > 1)
+    throw invalidRequest("after, before and around exclude each other");
   const limit = query.limit ?? limits.listLimitDefault;
-  const [at, id] = threadKeyAfter(query.after);
   return tenantTransaction(app, scope, async (tx) => {
     const [canonical] = await tx.query(selectCanonical, [scope.tenantId, conversationId]);
     if (canonical === undefined) throw notFound();
-    const rows = await tx.query(selectThread, [scope.tenantId, canonical.id, at, id, limit]);
-    const last = rows.at(-1);
-    const next = last === undefined || rows.length < limit ? null : encodeCursor([last.waTimestampMs, last.id]);
-    return { data: await shown(tx, scope, rows), next };
+    const place = { tenantId: scope.tenantId, conversationId: canonical.id, limit };
+    const { rows, isStart } =
+      around !== undefined
+        ? await rowsAround(tx, place, around.toLowerCase())
+        : before === undefined
+          ? await rowsBelow(tx, place, threadKeyAfter(after))
+          : { rows: await tx.query(selectNewer, [scope.tenantId, canonical.id, ...threadKeyAfter(before), limit]), isStart: false };
+    const [newest, oldest] = [rows[0], rows.at(-1)];
+    const next = oldest === undefined || isStart ? null : encodeCursor([oldest.waTimestampMs, oldest.id]);
+    const previous = newest === undefined ? (before ?? null) : encodeCursor([newest.waTimestampMs, newest.id]);
+    return { data: await shown(tx, scope, rows), next, previous };
   });
+}
+
+type ThreadPlace = { tenantId: string; conversationId: string; limit: number };
+/** `isStart`: nothing is older. */
+type ThreadRows = { rows: MessageRow[]; isStart: boolean };
+
+async function rowsBelow(tx: Tx, { tenantId, conversationId, limit }: ThreadPlace, key: readonly [string, string]): Promise<ThreadRows> {
+  const rows = await tx.query(selectThread, [tenantId, conversationId, ...key, limit]);
+  return { rows, isStart: rows.length < limit };
+}
+
+/** Half of them from the message downwards, and as many newer ones. */
+async function rowsAround(tx: Tx, { tenantId, conversationId, limit }: ThreadPlace, messageId: string): Promise<ThreadRows> {
+  const [anchor] = await tx.query(selectPlace, [tenantId, messageId, conversationId]);
+  if (anchor === undefined) throw notFound();
+  const key = [time(anchor.atMs), anchor.id] as const;
+  const below = Math.ceil(limit / 2);
+  const older = await tx.query(selectFrom, [tenantId, conversationId, ...key, below]);
+  const newer = limit === below ? [] : await tx.query(selectNewer, [tenantId, conversationId, ...key, limit - below]);
+  return { rows: [...newer, ...older], isStart: older.length < below };
 }
 
 /** Any message, also one that lists leave out. */
