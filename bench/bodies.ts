@@ -4,6 +4,7 @@
  */
 import { createHmac } from "node:crypto";
 import { open } from "node:fs/promises";
+import { createRandom } from "../src/sandbox/random.ts";
 import { makeTexts, escaped, profileName } from "./texts.ts";
 import {
   appSecret,
@@ -14,7 +15,6 @@ import {
   phoneNumberId,
   pickContact,
   pickTenant,
-  seeded,
   tenantCount,
   tenantOfBlock,
   userId,
@@ -135,7 +135,7 @@ function recordOf(post: Post): Buffer {
 }
 
 function* postsOf(options: DeckOptions): Generator<Post> {
-  const random = seeded(1_000 + options.number);
+  const random = createRandom(1_000 + options.number);
   switch (options.shape) {
     case "introduction":
       yield* introduction();

@@ -7,9 +7,10 @@ import { bigints, byteas, ints, texts, times, uuids } from "../src/db/arrays.ts"
 import { newId } from "../src/db/new-id.ts";
 import { openPool, runStatement, type Server } from "../src/db/pool.ts";
 import { statement, type Value } from "../src/db/statement.ts";
+import { createRandom } from "../src/sandbox/random.ts";
 import { plainBodies } from "./bodies.ts";
 import { makeTexts, profileName } from "./texts.ts";
-import { contactOfOutbound, phone, pickContact, seeded, tenantOfBlock, userId, waMessageId } from "./world.ts";
+import { contactOfOutbound, phone, pickContact, tenantOfBlock, userId, waMessageId } from "./world.ts";
 
 /** Ids of a customer in the database, numbered as in `world.ts`. */
 export type Peer = { contact: number; tenantId: string; connectionId: string; conversationId: string; contactId: string };
@@ -120,7 +121,7 @@ export async function runRawLimit(
 }
 
 function prepare(peers: readonly Peer[], said: readonly string[], number: number): Prepared {
-  const random = seeded(50_000 + number);
+  const random = createRandom(50_000 + number);
   const nowMs = Date.now();
   const inbound = Array.from({ length: messagesPerArray }, (_, index) => {
     const tenant = tenantOfBlock(number * 13 + Math.floor(index / 20));

@@ -1,5 +1,6 @@
 /** Names and texts of 40 to 200 characters in Hebrew and English, as JSON strings that are escaped like Meta's (ASCII only). */
-import { seeded, type Random } from "./world.ts";
+import { createRandom } from "../src/sandbox/random.ts";
+import type { Random } from "./world.ts";
 
 const hebrew =
   "שלום רציתי לשאול האם החנות פתוחה היום ומתי אפשר לבוא תודה רבה מחכה לתשובה יש לכם משלוח לבית ההזמנה שלי עוד לא הגיעה אפשר חשבונית בבקשה כמה זה עולה מחר בבוקר".split(
@@ -14,7 +15,7 @@ const lastNames = ["לוי", "Cohen", "מזרחי", "Peretz", "ביטון", "Kat
 const textCount = 4_096;
 
 export function makeTexts(): readonly string[] {
-  const random = seeded(7);
+  const random = createRandom(7);
   return Array.from({ length: textCount }, (_, index) => escaped(sentence(random, index % 2 === 0 ? hebrew : english)));
 }
 

@@ -1,22 +1,12 @@
 /** The world that the load comes from: 50 businesses with a number each, traffic by Zipf(1), 20,000 customers. The same in every run. */
 import { hash } from "node:crypto";
+import { createRandom } from "../src/sandbox/random.ts";
 
 export const tenantCount = 50;
 export const contactCount = 20_000;
 export const appSecret = "bench-app-secret";
 
 export type Random = () => number;
-
-/** mulberry32: small, fast, good enough for a load. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const weights = Array.from({ length: tenantCount }, (_, index) => 1 / (index + 1));
 const weightSum = weights.reduce((sum, weight) => sum + weight, 0);
@@ -84,7 +74,7 @@ export function waMessageId(stream: string, number: number): string {
 
 /** Outbound messages stand in blocks of one tenant each; statuses come back block by block. */
 export function tenantOfBlock(block: number): number {
-  return pickTenant(seeded(block + 1));
+  return pickTenant(createRandom(block + 1));
 }
 
 /** Also in SQL. */

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { createRandom } from "../src/sandbox/random.ts";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
-import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
+import { BodyMaker, MetaClient, randomMoment, startLoad } from "./support/meta-client.ts";
 import { connectSql, makeProgram, setUpNumbers, startServer, until, type Program } from "./support/program.ts";
 
 const takeOverMsMax = 15_000;
@@ -20,12 +21,12 @@ test(
     const client = new MetaClient({ url: frozen.url, concurrency: 2, timeoutMs: 60_000 });
     t.after(async () => client.close());
     const ledger = new Ledger();
-    const maker = new BodyMaker(numbers, seeded(2));
+    const maker = new BodyMaker(numbers, createRandom(2));
     const sql = await connectSql(superuser);
     t.after(() => sql.end());
 
     // Until it is frozen: then the last POST hangs.
-    const load = startLoad({ client, maker, ledger, random: seeded(3), concurrency: 2, postsMax: 5_000, againShare: 0 });
+    const load = startLoad({ client, maker, ledger, random: createRandom(3), concurrency: 2, postsMax: 5_000, againShare: 0 });
     t.after(() => load.stop());
     await until("the node is frozen in mid-batch", 20_000, () => isStopped(frozen));
     assert.ok((await pending(sql)) > 0 || (await openBatches(sql)) > 0, "it holds no work");
@@ -41,7 +42,7 @@ test(
 
     frozen.signal("SIGCONT");
     await load.stop();
-    const more = startLoad({ client, maker, ledger, random: seeded(4), concurrency: 2, postsMax: 50, againShare: 1 });
+    const more = startLoad({ client, maker, ledger, random: createRandom(4), concurrency: 2, postsMax: 50, againShare: 1 });
     await more.done;
     await untilApplied(sql);
     assert.ok(frozen.isAlive() && other.isAlive(), frozen.output + other.output);
@@ -61,7 +62,7 @@ test("two nodes that are killed in turn lose nothing and apply nothing twice", {
   const numbers = await setUpNumbers(first, 3);
   await Promise.all(nodes.slice(1).map((node) => node.start()));
   const ledger = new Ledger();
-  const random = seeded(5);
+  const random = createRandom(5);
   const maker = new BodyMaker(numbers, random);
   const loads = nodes.map((node) => {
     const client = new MetaClient({ url: node.url, concurrency: 3 });

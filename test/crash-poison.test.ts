@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { poison } from "../src/failpoint.ts";
+import { createRandom } from "../src/sandbox/random.ts";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
-import { BodyMaker, MetaClient, seeded, type Body } from "./support/meta-client.ts";
+import { BodyMaker, MetaClient, type Body } from "./support/meta-client.ts";
 import { makeProgram, setUpNumbers, type Program, type WhatsAppNumber } from "./support/program.ts";
 
 const failpoint = "worker.mid_batch:kill_on_poison";
@@ -14,7 +15,7 @@ test("an update that kills the process is parked within 30 s and all its neighbo
   await program.start();
   const numbers = await setUpNumbers(program, 2);
   const ledger = new Ledger();
-  const maker = new BodyMaker(numbers, seeded(1));
+  const maker = new BodyMaker(numbers, createRandom(1));
   const texts = Array.from({ length: 20 }, (_, index) => (index === 7 ? `הודעה ${poison}` : "שכנה"));
   const bodies = [
     maker.message(),

@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import type pg from "pg";
+import { createRandom } from "../src/sandbox/random.ts";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
-import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
+import { BodyMaker, MetaClient, randomMoment, startLoad } from "./support/meta-client.ts";
 import { makeProgram, readyMsMax, setUpNumbers, until, type Program } from "./support/program.ts";
 
 const seed = Number(process.env["KESHER_CRASH_SEED"] ?? randomInt(2 ** 31));
@@ -40,7 +41,7 @@ test(
   `what was acknowledged is stored once, whatever is killed and whenever (seed ${seed})`,
   { timeout: 120_000 + killsWanted * 8_000 },
   async (t) => {
-    const random = seeded(seed);
+    const random = createRandom(seed);
     const program = await makeProgram(t);
     const readyMs = [await program.start()];
     const numbers = await setUpNumbers(program, 3);

@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { chmod, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { createRandom } from "../src/sandbox/random.ts";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
-import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
+import { BodyMaker, MetaClient, randomMoment, startLoad } from "./support/meta-client.ts";
 import { connectSql, makeProgram, readyMsMax, setUpNumbers, startServer, until, type Program } from "./support/program.ts";
 import { startTcpProxy } from "./support/proxy.ts";
 
@@ -15,7 +16,7 @@ test("an immediate restart of the database under load costs 503s and nothing els
   const program = await makeProgram(t);
   await program.start();
   const { ledger, load } = await startTraffic(t, program);
-  const random = seeded(11);
+  const random = createRandom(11);
   for (let times = 0; times < 3; times += 1) {
     await randomMoment(random, 100, 400);
     const before = await program.postmaster();
@@ -33,7 +34,7 @@ test("sessions that are killed one after the other, all the time, park nothing a
   await program.start();
   const { ledger, load } = await startTraffic(t, program);
   const sql = await program.sql();
-  const random = seeded(12);
+  const random = createRandom(12);
   let killed = 0;
   for (let times = 0; times < 150; times += 1) {
     await randomMoment(random, 5, 35);
@@ -95,7 +96,7 @@ test("a COMMIT whose answer is lost is a 503, and its redelivery is stored once"
   const ledger = new Ledger();
   const client = new MetaClient({ url: program.url, concurrency: 1 });
   t.after(async () => client.close());
-  const maker = new BodyMaker(await setUpNumbers(program, 1), seeded(13));
+  const maker = new BodyMaker(await setUpNumbers(program, 1), createRandom(13));
   for (let times = 0; times < 5; times += 1) {
     const body = times % 2 === 0 ? maker.message() : maker.batch(20);
     const lost = proxy.loseAnswer({ request: "journal.append_group", answer: "COMMIT\0" });
@@ -117,7 +118,7 @@ test("a COMMIT whose answer is lost is a 503, and its redelivery is stored once"
 
 async function startTraffic(t: TestContext, program: Program) {
   const numbers = await setUpNumbers(program, 2);
-  const random = seeded(10);
+  const random = createRandom(10);
   const ledger = new Ledger();
   const client = new MetaClient({ url: program.url, concurrency: 3 });
   t.after(async () => client.close());

@@ -1,8 +1,9 @@
 /** Ends that are wanted: a rolling restart behind a proxy loses no request, and SIGTERM leaves nothing behind within 10 s. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../src/sandbox/random.ts";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
-import { BodyMaker, MetaClient, randomMoment, seeded, startLoad } from "./support/meta-client.ts";
+import { BodyMaker, MetaClient, randomMoment, startLoad } from "./support/meta-client.ts";
 import { connectSql, makeProgram, setUpNumbers, startServer, until, type Program } from "./support/program.ts";
 import { startHttpProxy } from "./support/proxy.ts";
 
@@ -18,7 +19,7 @@ test("a rolling restart of two nodes behind a proxy loses no request", { timeout
   await Promise.all(nodes.slice(1).map((node) => node.start()));
   const proxy = await startHttpProxy(t, nodes);
   const ledger = new Ledger();
-  const random = seeded(21);
+  const random = createRandom(21);
   const client = new MetaClient({ url: proxy.url, concurrency: 6 });
   t.after(async () => client.close());
   const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 6, postsMax: 100_000 });
@@ -48,7 +49,7 @@ test(
     await program.start();
     const numbers = await setUpNumbers(program, 2);
     const ledger = new Ledger();
-    const random = seeded(22);
+    const random = createRandom(22);
     const client = new MetaClient({ url: program.url, concurrency: 4 });
     t.after(async () => client.close());
     const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 4, postsMax: 100_000 });
@@ -81,7 +82,7 @@ test(
 
 test("SIGTERM while the program starts ends it, too", { timeout: 60_000 }, async (t) => {
   const program = await makeProgram(t);
-  const random = seeded(23);
+  const random = createRandom(23);
   for (let times = 0; times < 3; times += 1) {
     program.spawn();
     await randomMoment(random, 300, 1_500);

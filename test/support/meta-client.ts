@@ -12,17 +12,6 @@ import { appSecret, type WhatsAppNumber } from "./program.ts";
 export type Verdict = "ok" | "refused" | "unknown";
 export type Answer = { verdict: Verdict; status: number | null };
 
-/** mulberry32: small, and the same numbers everywhere. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Waits for a moment that nobody could foresee; that is the point of it. */
 export function randomMoment(random: () => number, msMin: number, msMax: number): Promise<void> {
   return pause(msMin + random() * (msMax - msMin));
