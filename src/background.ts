@@ -6,12 +6,21 @@ import { limits } from "./limits.ts";
 import { startWorkers, stopWorkers, type Workers } from "./queue/index.ts";
 import { startJobs, stopJobs, type Jobs } from "./queue/jobs.ts";
 import { startForwarding, type Forwarding } from "./queue/workers/forward.worker.ts";
+import { connectionJobs } from "./queue/workers/connections.worker.ts";
+import { inboxJobs, startInboxWork, type InboxWork } from "./queue/workers/inbox.worker.ts";
 import { createMediaWorker } from "./queue/workers/media.worker.ts";
+import { privacyJobs } from "./queue/workers/privacy.worker.ts";
 import { templateJobs } from "./queue/workers/templates.worker.ts";
 import type { ActivityHub } from "./services/activity/hub.ts";
 import type { MediaStore } from "./services/media-store.ts";
+import type { ExportStore } from "./services/privacy/export-store.ts";
+import type { ErasureSecrets, Hasher } from "./services/privacy/marks.ts";
+import { createSuppression } from "./services/privacy/suppress.ts";
+import { linkCache } from "./services/whatsapp/contact-link-cache.ts";
+import { forgetKnownPeople } from "./services/whatsapp/contacts.ts";
 import type { Graph } from "./services/whatsapp/graph/call.ts";
 import { createGraphClient } from "./services/whatsapp/graph/client.ts";
+import type { ConnectionTools } from "./services/whatsapp/connection-tools.ts";
 import type { OutgoingMedia } from "./services/whatsapp/media-send.ts";
 import type { AccessTokens } from "./services/whatsapp/outbox/access-tokens.ts";
 import type { Answers } from "./services/whatsapp/outbox/answers.ts";
@@ -35,8 +44,10 @@ export type BackgroundParts = {
   tokens: AccessTokens;
   answers: Answers;
   store: MediaStore;
+  erasure: { hasher: Hasher; seal: ErasureSecrets["seal"]; exports: ExportStore };
   outgoingMedia: OutgoingMedia;
   templates: SyncDeps;
+  connections: ConnectionTools;
   destinations: Destinations;
   connector: Connector;
 };
@@ -51,6 +62,8 @@ export async function startBackground(parts: BackgroundParts, defer: (stop: () =
   defer(() => stopWorkers(workers));
   const jobs = await startAllJobs(parts);
   defer(() => stopJobs(jobs));
+  const inbox = startInbox(parts);
+  defer(() => inbox.stop());
   return { workers };
 }
 
@@ -62,6 +75,7 @@ function startAll(parts: BackgroundParts, forwarding: Forwarding): Workers {
     nowMs,
     random: Math.random,
     failpoint,
+    suppression: createSuppression(parts.erasure.hasher),
     sends: {
       graph: createGraphClient(graph),
       tokens,
@@ -99,6 +113,17 @@ async function forgetMedia(outgoingMedia: OutgoingMedia, { send, outcome }: Atte
   for (const mediaId of ownMediaIn(send)) await outgoingMedia.forget({ tenantId, connectionId, mediaId });
 }
 
+function startInbox({ databases, events, nowMs, hub }: BackgroundParts): InboxWork {
+  return startInboxWork({
+    ingest: databases.ingest,
+    nowMs,
+    random: Math.random,
+    onActivity: (tenantIds) => hub.publish(tenantIds),
+    onFilled: (filled) => events.searchFilled(filled),
+    onError: (error, attempt, waitMs) => events.workerRetries({ kind: "inbox", error, attempt, waitMs }),
+  });
+}
+
 function startForwards({ databases, events, failpoint, nowMs, destinations, connector }: BackgroundParts): Forwarding {
   return startForwarding({
     ingest: databases.ingest,
@@ -113,7 +138,8 @@ function startForwards({ databases, events, failpoint, nowMs, destinations, conn
   });
 }
 
-function startAllJobs({ server, databases, events, nowMs, hub, graph, tokens, store, templates }: BackgroundParts): Promise<Jobs> {
+function startAllJobs(parts: BackgroundParts): Promise<Jobs> {
+  const { server, databases, events, failpoint, nowMs, hub, cache, graph, tokens, store, templates, connections, erasure } = parts;
   return startJobs({
     server,
     handlers: {
@@ -131,6 +157,21 @@ function startAllJobs({ server, databases, events, nowMs, hub, graph, tokens, st
         ...templates,
         ingest: databases.ingest,
         onSynced: (accountId, outcome) => events.templatesListed({ accountId, outcome: outcome.kind }),
+      }),
+      ...connectionJobs({ ...connections, ingest: databases.ingest }),
+      ...inboxJobs({ app: databases.app, nowMs, onActivity: (tenantIds) => hub.publish(tenantIds) }),
+      ...privacyJobs({
+        privacy: databases.privacy,
+        store,
+        ...erasure,
+        nowMs,
+        failpoint,
+        forgetPeople() {
+          forgetKnownPeople();
+          linkCache.forget();
+          cache?.clear();
+        },
+        onActivity: (tenantIds) => hub.publish(tenantIds),
       }),
     },
     onError: (error) => events.databaseTrouble(error),

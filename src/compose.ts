@@ -7,22 +7,32 @@ import type { Config } from "./config.ts";
 import { openSecret, sealSecret, type SecretContext } from "./core/secret-box.ts";
 import { mediaFolder } from "./db/backup-media.ts";
 import { startEmbedded, type EmbeddedServer } from "./db/embedded.ts";
-import { holdProgramLock, openDatabases, prepareDatabase, type ProgramLock } from "./db/open.ts";
+import { holdProgramLock, openDatabases, prepareDatabase, type Databases, type ProgramLock } from "./db/open.ts";
 import type { Server } from "./db/pool.ts";
+import { reportKeysInUse } from "./db/rotate-keys.ts";
 import { createFailpoint } from "./failpoint.ts";
+import { registerInboxFiles } from "./http/inbox-files.ts";
 import { createReadiness } from "./http/readiness.ts";
 import { createServer } from "./http/server.ts";
 import { createWebhookHandler } from "./http/webhook.ts";
+import { startInboxBuild } from "./inbox-build.ts";
 import { limits } from "./limits.ts";
+import { issueFirstAccountLink } from "./people/links.ts";
+import { createPeople } from "./people/people.ts";
+import { metricsReaders, platformApp, platformSecrets } from "./platform.ts";
 import { installJobs } from "./queue/jobs.ts";
 import type { Demo, openDemo } from "./demo.ts";
 import { createHub } from "./services/activity/hub.ts";
 import { openMediaStore } from "./services/media-store.ts";
+import { exportsFolder, openExportStore } from "./services/privacy/export-store.ts";
+import { createHasher } from "./services/privacy/marks.ts";
 import { createOutgoingMedia } from "./services/whatsapp/media-send.ts";
 import { AccessTokens } from "./services/whatsapp/outbox/access-tokens.ts";
 import { Answers } from "./services/whatsapp/outbox/answers.ts";
+import { createMetaApps } from "./services/tenants/apps.ts";
+import type { ConnectionTools } from "./services/whatsapp/connection-tools.ts";
 import { syncTemplates, type SyncDeps } from "./services/whatsapp/templates-sync.ts";
-import { startUpkeep } from "./upkeep.ts";
+import { startSealing, startUpkeep } from "./upkeep.ts";
 import { createEvents } from "./telemetry/events.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -36,6 +46,8 @@ export type Program = {
   address: string;
   /** For the console, in the sandbox: a link that signs in once, and at the first start a key for the API. */
   sandbox: { signInLink: string; apiKey: string | null; phoneNumberId: string } | null;
+  /** For the console, outside of the sandbox: leads to making the first account. Null when somebody can sign in already. */
+  firstAccountLink: string | null;
   /** Everything ends within 10 s, the embedded database too. */
   stop: (why: string) => Promise<void>;
 };
@@ -81,6 +93,11 @@ export async function startProgram(config: Config, console: Console, signal: Abo
     const demo = config.mode === "sandbox" ? await loadDemo({ dataDir: config.dataDir, databases, nowMs, events }) : null;
     if (demo !== null) stops.push(() => demo.stop());
     const encryptionKeys = demo === null ? config.encryptionKeys : demo.encryptionKeys;
+    const keysReported = reportKeysInUse(server, encryptionKeys, {
+      onUse: (keys, unknown) => events.keysInUse(keys, unknown),
+      onError: (error) => events.databaseTrouble(error),
+    });
+    stops.push(() => keysReported);
     const open = (context: SecretContext, sealed: Uint8Array): string => openSecret(encryptionKeys, context, sealed);
 
     const hub = createHub({ app: databases.app, platform: databases.platform, onError: (error) => events.databaseTrouble(error) });
@@ -95,11 +112,30 @@ export async function startProgram(config: Config, console: Console, signal: Abo
     stops.push(() => connector.close());
     const destinations = createDestinations({ app: databases.app, open, nowMs });
     const answers = new Answers();
-    const tokens = new AccessTokens(databases.app, open);
+    const apps = createAppSecrets({ platform: platformSecrets(config, demo), db: databases.platform, open, nowMs });
+    const tokens = new AccessTokens(databases.app, open, async (appKey) => (await apps.secretsOf(appKey)) ?? []);
     const graph = { url: demo?.graphUrl ?? config.graph.url, version: config.graph.version };
     const store = await openMediaStore(absolute(config.dataDir, mediaFolder));
+    const exports = openExportStore(absolute(config.dataDir, exportsFolder));
+    const seal = (context: SecretContext, plain: string): Buffer => sealSecret(encryptionKeys, context, plain);
+    const erasure = { hasher: createHasher(open), seal, exports };
     const outgoingMedia = createOutgoingMedia({ app: databases.app, store, graph, tokens, nowMs });
     const templates: SyncDeps = { app: databases.app, graph, tokens, nowMs, onActivity: (tenantIds) => hub.publish(tenantIds) };
+    let ownAddress: string | null = null;
+    const connections: ConnectionTools = {
+      app: databases.app,
+      platform: databases.platform,
+      graph,
+      tokens,
+      apps: createMetaApps({ platform: platformApp(config, demo), db: databases.platform, open }),
+      seal: (context, plain) => sealSecret(encryptionKeys, context, plain),
+      open,
+      // The sandbox's Meta is on this machine, too.
+      publicUrl: () => config.publicUrl ?? (demo === null ? null : ownAddress),
+      configId: config.meta?.configId ?? null,
+      nowMs,
+      onActivity: (tenantIds) => hub.publish(tenantIds),
+    };
     const receiver = new Receiver({
       db: databases.receiver,
       slot: randomInt(limits.intakeSlots),
@@ -112,7 +148,6 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       failpoint,
     });
     const readiness = createReadiness({ db: databases.ingest, nowMs });
-    const apps = createAppSecrets({ platform: platformSecrets(config, demo), db: databases.platform, open, nowMs });
     const webhook = createWebhookHandler({
       secretsOf: (appKey) => apps.secretsOf(appKey),
       receive: (appKey, body) => receiver.receive(appKey, body),
@@ -120,6 +155,17 @@ export async function startProgram(config: Config, console: Console, signal: Abo
         events.webhookAnswered({ appKey, bytes, updates, outcome, ms: performance.now() - startedAt }),
       isDraining: readiness.isDraining,
     });
+    const people = createPeople({
+      auth: databases.auth,
+      encryptionKeys,
+      publicUrl: config.publicUrl,
+      oidc: config.oidc,
+      isSandbox: demo !== null,
+      nowMs,
+      onTrouble: (message) => log.warn({}, message),
+    });
+    const inbox = config.role === "worker" ? null : startInboxBuild(console.progress);
+    stops.push(() => inbox?.stop());
     const http = await createServer({
       app: databases.app,
       platform: databases.platform,
@@ -132,21 +178,53 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       log,
       isReady: readiness.isReady,
       metricsText: () => metrics.registry.metrics(),
+      publicUrl: config.publicUrl,
+      trustedProxies: config.trustedProxies,
+      ...metricsReaders(config),
       nowMs,
       wakeWorkers: () => background?.workers.wakeAll(),
       sends: { graph, tokens, answers, wake: () => background?.workers.wakeSends() },
       media: { store, publicUrl: config.publicUrl },
+      exports,
       syncTemplates: (scope, accountId) => syncTemplates(templates, scope, accountId),
-      ...(demo === null ? {} : { sessions: demo.sessions }),
-      ...(demo === null ? {} : { registerPage: demo.registerPage }),
+      connections,
+      people,
+      async registerPage(fastify) {
+        await demo?.registerPage(fastify, people);
+        if (inbox !== null)
+          registerInboxFiles(fastify, { folder: inbox.folder, onFailed: (error) => log.error({ err: error }, "inbox not built") });
+      },
     });
     stops.push(() => receiver.drained());
 
     if (config.role !== "web") {
-      const parts = { server, databases, events, failpoint, nowMs, hub, cache, graph, tokens, answers, store, outgoingMedia, templates };
+      const parts = {
+        server,
+        databases,
+        events,
+        failpoint,
+        nowMs,
+        hub,
+        cache,
+        graph,
+        tokens,
+        answers,
+        store,
+        outgoingMedia,
+        templates,
+        connections,
+        erasure,
+      };
       background = await startBackground({ ...parts, destinations, connector }, (stop) => stops.push(stop));
     }
     stops.push(startUpkeep(databases, metrics, nowMs, (error) => events.databaseTrouble(error)));
+    stops.push(
+      startSealing(
+        databases.platform,
+        (sealed) => events.auditSealed(sealed),
+        (error) => events.databaseTrouble(error),
+      ),
+    );
     stops.push(() => http.close());
     stops.push(() => {
       background?.workers.stopClaimingSends();
@@ -154,12 +232,14 @@ export async function startProgram(config: Config, console: Console, signal: Abo
     });
     const { port } = await http.listen({ host: config.host, port: config.port });
     const address = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
+    ownAddress = address;
     demo?.connect(address);
     events.started({ mode: config.mode, role: config.role, address, version, ms: Math.round(performance.now() - began) });
 
     return {
       address,
-      sandbox: demo === null ? null : welcomeOf(demo, address),
+      sandbox: demo === null ? null : await welcomeOf(demo, address),
+      firstAccountLink: demo === null && config.role !== "worker" ? await firstAccountLink(config, databases, address) : null,
       async stop(why) {
         const stopBegan = performance.now();
         events.stopping(why);
@@ -176,15 +256,20 @@ export async function startProgram(config: Config, console: Console, signal: Abo
   }
 }
 
-function welcomeOf(demo: Demo, address: string): Program["sandbox"] {
-  const { signIn, ...more } = demo.welcome();
+async function welcomeOf(demo: Demo, address: string): Promise<Program["sandbox"]> {
+  const { signIn, ...more } = await demo.welcome();
   return { ...more, signInLink: `${address}/sign-in/${signIn}` };
+}
+
+/** Null when somebody can sign in already. */
+async function firstAccountLink(config: Config, databases: Databases, address: string): Promise<string | null> {
+  const token = await issueFirstAccountLink(databases.auth, Date.now());
+  return token === null ? null : `${config.publicUrl ?? address}/sign-in#${token}`;
 }
 
 /** With settings for the real Meta, the sandbox is not even loaded. */
 async function loadDemo(options: Parameters<typeof openDemo>[0]): Promise<Demo> {
-  const demo = await import("./demo.ts");
-  return demo.openDemo(options);
+  return (await import("./demo.ts")).openDemo(options);
 }
 
 async function openServer(
@@ -212,10 +297,4 @@ async function lockOrRelease(
     stops.splice(1, 1, () => embedded.release());
     throw error;
   }
-}
-
-function platformSecrets(config: Config, demo: Demo | null): { secrets: readonly string[]; verifyToken: string } {
-  if (config.mode === "live") return { secrets: config.meta.appSecrets, verifyToken: config.meta.verifyToken };
-  if (demo === null) throw new Error("The sandbox has no secrets of its own");
-  return { secrets: [demo.appSecret], verifyToken: demo.verifyToken };
 }

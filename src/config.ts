@@ -2,6 +2,7 @@
  * Every setting, once: this schema drives reading, errors and `--help`. The environment is read in `index.ts` only; here it is a value.
  * Complaints come all together and never show the value of a secret.
  */
+import { isIP } from "node:net";
 import { isKeyId, type EncryptionKey } from "./core/secret-box.ts";
 
 type SettingSpec = {
@@ -17,6 +18,10 @@ const settings = {
   PORT: { type: "port", default: "3000", help: "TCP port to listen on; 0 takes a free one" },
   HOST: { type: "text", default: "127.0.0.1", help: "address to listen on; 0.0.0.0 for all" },
   PUBLIC_URL: { type: "url", help: "how the world reaches this program, e.g. https://kesher.example" },
+  TRUSTED_PROXIES: {
+    type: "networks",
+    help: "proxies whose X-Forwarded-For is believed: addresses or networks, e.g. 10.0.0.0/8; unset: none",
+  },
   DATABASE_URL: { type: "databaseUrl", secret: true, help: "postgres://… ; unset: an embedded PostgreSQL in DATA_DIR (ROLE=all only)" },
   DATA_DIR: { type: "text", default: "./data", help: "folder of the embedded database" },
   ROLE: { type: "role", default: "all", help: "all, web (answers requests) or worker (applies what was received)" },
@@ -28,6 +33,14 @@ const settings = {
   GRAPH_VERSION: { type: "graphVersion", default: "v26.0", help: "version of the Graph API" },
   ENCRYPTION_KEYS: { type: "keys", secret: true, help: "id:base64 of 32 bytes, comma-separated; the first encrypts, all decrypt" },
   ADMIN_API_KEY: { type: "adminKey", secret: true, help: "key for scripted set-up, at least 32 characters; unset: no such access" },
+  METRICS_KEY: {
+    type: "adminKey",
+    secret: true,
+    help: "key that may only read /metrics, at least 32 characters; unset: the operator alone",
+  },
+  OIDC_ISSUER: { type: "issuer", help: "OpenID provider by which people may sign in, e.g. https://id.example; needs PUBLIC_URL" },
+  OIDC_CLIENT_ID: { type: "text", help: "this program's id there; its redirect address there is PUBLIC_URL/auth/callback/oidc" },
+  OIDC_CLIENT_SECRET: { type: "text", secret: true, help: "this program's secret there" },
   LOG_LEVEL: { type: "logLevel", default: "info", help: "trace, debug, info, warn, error, fatal or silent" },
   KESHER_TEST: { type: "text", hidden: true, help: "1 allows the settings that only tests may use" },
   KESHER_FAILPOINT: { type: "failpoint", hidden: true, help: "name:action" },
@@ -47,6 +60,11 @@ export type Config = {
   role: "all" | "web" | "worker";
   graph: { url: string; version: string };
   adminApiKey: string | null;
+  metricsKey: string | null;
+  /** Addresses and networks. */
+  trustedProxies: readonly string[];
+  /** Null: people sign in by password only. */
+  oidc: { issuer: string; clientId: string; clientSecret: string } | null;
   logLevel: LogLevel;
   failpoint: { name: string; action: string } | null;
 } & (
@@ -68,6 +86,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if ((values.ROLE === "web" || values.ROLE === "worker") && !isGiven(env["DATABASE_URL"])) {
     problems.push(`ROLE=${values.ROLE} needs DATABASE_URL: the embedded database serves one process only. Set it, or take ROLE=all.`);
   }
+  problems.push(...missingForOidc(env));
   if (isGiven(env["KESHER_FAILPOINT"]) && env["KESHER_TEST"] !== "1") {
     problems.push("KESHER_FAILPOINT breaks things on purpose and is for tests only. Unset it.");
   }
@@ -108,6 +127,11 @@ const readers = {
   role: (text: string): "all" | "web" | "worker" => oneOf(text, ["all", "web", "worker"]),
   logLevel: (text: string): LogLevel => oneOf(text, ["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
   url: (text: string): string => readUrl(text, ["https:", "http:"]).href.replace(/\/+$/, ""),
+  /** As it stands: it is compared by the letter. */
+  issuer: (text: string): string => {
+    const url = readUrl(text, ["https:", "http:"]);
+    return url.protocol === "http:" && !isLoopback(url.hostname) ? complain("must be https, since people sign in there") : text;
+  },
   graphUrl: (text: string): string => {
     const url = readUrl(text, ["https:", "http:"]);
     if (url.protocol === "http:" && !isLoopback(url.hostname)) complain("must be https, since access tokens go there");
@@ -124,6 +148,12 @@ const readers = {
   secrets: (text: string): readonly string[] => {
     const secrets = text.split(",").map((secret) => secret.trim());
     return secrets.includes("") ? complain("has an empty secret in its list, which would let anybody sign") : secrets;
+  },
+  networks: (text: string): readonly string[] => {
+    const networks = text.split(",").map((network) => network.trim());
+    return networks.every(isNetwork)
+      ? networks
+      : complain("must be a list of addresses or networks, e.g. 10.0.0.1,fd00::/8, and not of all");
   },
   adminKey: (text: string): string =>
     text.length >= 32 ? text : complain("must have at least 32 characters, e.g. from `openssl rand -hex 32`"),
@@ -178,6 +208,13 @@ function missingForLive(env: Readonly<Record<string, string | undefined>>, why: 
   return [`Missing: ${missing.join(", ")}. They are needed since this is no sandbox (${why.join("; ")}). Set them, or unset the others.`];
 }
 
+function missingForOidc(env: Readonly<Record<string, string | undefined>>): string[] {
+  const needed = ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"];
+  if (!needed.some((name) => isGiven(env[name]))) return [];
+  const missing = [...needed, "PUBLIC_URL"].filter((name) => !isGiven(env[name]));
+  return missing.length === 0 ? [] : [`Missing: ${missing.join(", ")}. Sign-in by OpenID Connect needs all of OIDC_… and PUBLIC_URL.`];
+}
+
 function configOf(values: Values, isLive: boolean): Config {
   const common = {
     port: known(values.PORT),
@@ -189,6 +226,12 @@ function configOf(values: Values, isLive: boolean): Config {
     role: known(values.ROLE),
     graph: { url: known(values.GRAPH_URL), version: known(values.GRAPH_VERSION) },
     adminApiKey: values.ADMIN_API_KEY,
+    metricsKey: values.METRICS_KEY,
+    trustedProxies: values.TRUSTED_PROXIES ?? [],
+    oidc:
+      values.OIDC_ISSUER === null
+        ? null
+        : { issuer: values.OIDC_ISSUER, clientId: known(values.OIDC_CLIENT_ID), clientSecret: known(values.OIDC_CLIENT_SECRET) },
     logLevel: known(values.LOG_LEVEL),
     failpoint: values.KESHER_FAILPOINT,
   };
@@ -211,6 +254,14 @@ function known<T>(value: T | null): T {
 /** Blank is as good as unset: that is what templates of container tools leave. */
 function isGiven(text: string | undefined): text is string {
   return text !== undefined && text.trim() !== "";
+}
+
+/** A network of everybody would let everybody say who they are. */
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function isLoopback(host: string): boolean {

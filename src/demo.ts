@@ -6,15 +6,19 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { systemActor } from "./core/actor.ts";
 import { tenantScope, type TenantScope } from "./core/scope.ts";
 import { sealSecret, type EncryptionKey } from "./core/secret-box.ts";
 import type { Databases } from "./db/open.ts";
 import type { Db } from "./db/pool.ts";
-import { cookieOf } from "./http/authenticate.ts";
-import { createSessions, type SessionStore } from "./http/session.ts";
-import { registerPage } from "./http/page.ts";
+import { transaction } from "./db/transaction.ts";
+import { createSessionCookie } from "./http/session.ts";
 import type { Api } from "./http/route.ts";
+import { registerSandboxRoutes } from "./http/sandbox-routes.ts";
 import { limits } from "./limits.ts";
+import { ensureDemoPerson, issueSignInLink } from "./people/links.ts";
+import { addMember } from "./people/members.ts";
+import type { People } from "./people/people.ts";
 import { createControl } from "./sandbox/control.ts";
 import { customerMessageTypes } from "./sandbox/customer.ts";
 import { startSandbox, type Sandbox } from "./sandbox/sandbox.ts";
@@ -24,16 +28,16 @@ import { listConversations } from "./services/whatsapp/conversation-list.ts";
 import type { Events } from "./telemetry/events.ts";
 
 export type Demo = {
+  appId: string;
   appSecret: string;
   verifyToken: string;
   encryptionKeys: readonly EncryptionKey[];
   graphUrl: string;
-  sessions: SessionStore;
-  registerPage: (fastify: Api) => Promise<void>;
+  registerPage: (fastify: Api, people: People) => Promise<void>;
   /** Called once the program listens: webhooks go there. */
   connect: (address: string) => void;
   /** For the console: the token of a link that signs in once, and a key of the demo tenant if it was made just now. */
-  welcome: () => { signIn: string; apiKey: string | null; phoneNumberId: string };
+  welcome: () => Promise<{ signIn: string; apiKey: string | null; phoneNumberId: string }>;
   stop: () => Promise<void>;
 };
 
@@ -53,36 +57,34 @@ export async function openDemo(options: { dataDir: string; databases: Databases;
     identity: { accessToken: secrets.accessToken },
     statusJitter: 0.3,
   });
-  const sessions = createSessions({ nowMs });
   const demo = { name: "Demo", slug: "demo", locale: "he", timeZone: "Asia/Jerusalem" } as const;
   const tenant = await createTenant(databases.platform, demo, nowMs());
   const { wabaId, phoneNumberId, displayPhoneNumber, accessToken } = sandbox;
   const { id: connectionId } = await putConnection(
     databases.platform,
     { tenantId: tenant.id, wabaId, phoneNumberId, displayPhoneNumber, accessToken },
-    { seal: (context, plain) => sealSecret(encryptionKeys, context, plain), verify: null, nowMs: nowMs() },
+    { seal: (context, plain) => sealSecret(encryptionKeys, context, plain), nowMs: nowMs() },
   );
   await remindOfWindows(sandbox, databases.app, { scope: tenantScope(tenant.id), connectionId });
   return {
+    appId: sandbox.appId,
     appSecret: secrets.appSecret,
     verifyToken: secrets.verifyToken,
     encryptionKeys,
     graphUrl: sandbox.graphUrl,
-    sessions,
-    registerPage: (fastify) =>
-      registerPage(fastify, {
-        isSignedIn: (request) => isSignedIn(sessions, request.headers.cookie),
+    registerPage: (fastify, people) =>
+      registerSandboxRoutes(fastify, {
+        isSignedIn: (request) => isSignedIn(people, request.headers.cookie),
         sandbox: {
           types: customerMessageTypes,
-          sendCustomerMessage: (message) => sandbox.sendCustomerMessage(message),
           control: createControl(sandbox),
         },
       }),
     connect(listening) {
       address = listening;
     },
-    welcome() {
-      const signIn = sessions.issueSignIn({ tenantId: tenant.id, isPlatform: true });
+    async welcome() {
+      const signIn = await issueSignInLink(databases.auth, await demoPerson(databases.auth, tenant.id, nowMs()), nowMs());
       return { signIn, apiKey: tenant.apiKey, phoneNumberId };
     },
     stop: () => sandbox.stop(),
@@ -128,7 +130,15 @@ async function keptSecrets(dataDir: string): Promise<Secrets> {
   return made;
 }
 
-function isSignedIn(sessions: SessionStore, cookies: string | undefined): boolean {
-  const cookie = cookieOf(cookies);
-  return cookie !== null && sessions.find(cookie) !== null;
+async function isSignedIn(people: People, cookies: string | undefined): Promise<boolean> {
+  const token = createSessionCookie(null).read(cookies);
+  return token !== null && (await people.sessions.find(token)) !== null;
+}
+
+/** Owner of the demo tenant and operator; signs in by the link on the console only. */
+async function demoPerson(auth: Db, tenantId: string, nowMs: number): Promise<string> {
+  const personId = await ensureDemoPerson(auth, { name: "Demo", email: "demo@kesher.example" }, nowMs);
+  const by = { actor: systemActor, nowMs };
+  await transaction(auth, (tx) => addMember(tx, tenantScope(tenantId), { personId, role: "owner" }, by));
+  return personId;
 }

@@ -23,6 +23,11 @@ async function main(): Promise<void> {
   program = await startup;
   if (starting.signal.aborted) return;
   say(`Kesher listens on ${program.address}`);
+  if (program.firstAccountLink !== null) {
+    say(
+      `Nobody can sign in yet. Make the first account, which runs the whole system, by this link (it works once): ${program.firstAccountLink}`,
+    );
+  }
   if (program.sandbox !== null) {
     const { signInLink, apiKey, phoneNumberId } = program.sandbox;
     say("This is the sandbox: a demo tenant and a stand-in for Meta. Nothing leaves this machine.");

@@ -68,6 +68,14 @@ export const limits = {
   /** How long a stop waits for answers that are under way. */
   httpCloseMsMax: 4_000,
   httpCloseSweepMs: 50,
+  /** The head of a request: all its bytes, its headers, its address. Meta sends about 15 headers. */
+  httpHeaderBytesMax: 16 * 2 ** 10,
+  httpHeadersMax: 100,
+  httpUrlBytesMax: 8 * 2 ** 10,
+  /** Connections of a node; more are closed as they come. An idle one takes about 15 kB. */
+  httpConnectionsMax: 8_192,
+  /** A connection on which neither side gets a byte across for this long is closed. Above the longest wait of any answer. */
+  httpSilenceMsMax: 120_000,
   apiBodyBytesMax: 2 ** 20,
   listLimitDefault: 50,
   listLimitMax: 200,
@@ -84,15 +92,68 @@ export const limits = {
   apiKeyCacheMax: 1_000,
   apiKeyCacheMs: 1_500,
   apiKeysPerTenantMax: 500,
+  /** Requests in a minute of one key, of one person's session, and of the operator's key; what an admin may give a key at most. */
+  keyRequestsPerMinuteDefault: 12_000,
+  keyRequestsPerMinuteMax: 120_000,
+  sessionRequestsPerMinuteMax: 1_800,
+  operatorRequestsPerMinuteMax: 12_000,
+  /** Failed authentications of one address in a minute, before its unknown credentials are looked up in turn: so many at a time, so many waiting. */
+  failedAuthPerMinuteMax: 60,
+  strangerLookUpsMax: 2,
+  strangersWaitingMax: 200,
+  rateWindowMs: 60_000,
+  /** Keys, sessions and addresses that a node counts; and credentials of which it remembers that they worked. */
+  rateKeysMax: 20_000,
+  knownCredentialsMax: 5_000,
+  /** Secrets that one step of the rotation wraps anew; how often it goes over all of them while others still seal with an old key. */
+  rotateSecretsMax: 200,
+  rotatePassesMax: 3,
+  /** What an operator may set as a tenant's quota. */
+  sendsPerDayMax: 100_000_000,
   appSecretsMax: 5,
   supportedTypesMax: 50,
-  sessionsMax: 100,
-  sessionMsMax: 12 * 60 * 60_000,
+
+  /** People. A session ends so long after its last use, and so long after sign-in in any case. */
+  sessionIdleMsMax: 24 * 60 * 60_000,
+  sessionMsMax: 30 * 24 * 60 * 60_000,
+  /** Of one person; the one that was unused for longest makes room. */
+  sessionsPerPersonMax: 20,
+  /** Sessions whose last look-up is remembered, and for how long: what another node changed works after that. */
+  sessionCacheMax: 2_000,
+  sessionCacheMs: 2_000,
+  /** The last use is written down at most this often. */
+  sessionSeenMs: 60_000,
+  peoplePerTenantMax: 1_000,
+  invitationsPerTenantMax: 200,
+  invitationMsMax: 7 * 24 * 60 * 60_000,
+  /** To choose a new password, to make the first account, to sign in to the sandbox. */
+  linkMsMax: 24 * 60 * 60_000,
+  emailCharsMax: 254,
+  personNameCharsMax: 100,
+  passwordCharsMin: 12,
+  passwordCharsMax: 128,
+  /** argon2id as OWASP advises it (2025): 19 MiB, two passes. */
+  passwordHashBytes: 19 * 2 ** 20,
+  passwordHashPassesMin: 2,
+  /** Hashes at a time, since each takes its memory and a thread; and those that may wait, beyond which the answer is 503. */
+  passwordHashesMax: 2,
+  passwordHashesWaitingMax: 50,
+  /** Attempts to sign in, in such a time: of an account from one address, of an account, from one address. A success starts the first anew. */
+  signInWindowMs: 15 * 60_000,
+  signInAttemptsMax: 10,
+  signInAccountAttemptsMax: 100,
+  signInAddressAttemptsMax: 300,
+  /** Attempts, links and sessions whose time is over that one sign-in clears away. */
+  signInClearMax: 100,
   /** Updates or deliveries that one call puts back into the queue. */
   replayMax: 5_000,
+  /** Deliveries that one page of a list by state looks at. */
+  deliveriesLookedMax: 1_000,
   /** Activity: events of one read, events that wait for one slow reader before it goes back to the table. */
   activityPageMax: 500,
   activityBufferMax: 2_000,
+  /** Conversations of which a reader of one connection remembers whether they are its own; more than one read names. */
+  activityConversationsKnownMax: 10_000,
   /** How often subscribed tenants' counters are looked at, for commits of other nodes. */
   activityPollMs: 100,
   streamHeartbeatMs: 15_000,
@@ -116,9 +177,7 @@ export const limits = {
   sandboxCustomersMax: 200_000,
   sandboxBodyBytesMax: 2 ** 20,
   sandboxFaultsMax: 1_000,
-  /** The form behind which a customer writes. */
-  sandboxFormBytesMax: 64 * 2 ** 10,
-  /** Its other controls; a customer's file comes as base64. */
+  /** One of its controls; a customer's file comes as base64. */
   sandboxControlBytesMax: 24 * 2 ** 20,
   sandboxPendingStatusesMax: 200_000,
   /** Uploads (Meta takes documents of 100 MB), and all files together. */
@@ -137,13 +196,22 @@ export const limits = {
   groupDeliveriesMax: 512,
   groupBytesMax: 4 * 2 ** 20,
   /** Updates in one row of the queue, but for a single body that holds more. */
-  pendingRowUpdatesMax: 256,
+  pendingRowUpdatesMax: 64,
   /** Parsed bodies that wait for the workers of this node. */
   deliveryCacheBytesMax: 8 * 2 ** 20,
   /** One claim of a worker. */
   claimAccountsMax: 1_000,
   claimRowsMax: 1_000,
   claimUpdatesMax: 1_000,
+  /** An account with more updates than this waiting has a large backlog: others do not wait for it. */
+  smallBacklogUpdatesMax: 64,
+  /** One claim while accounts with a small backlog were served within this time. */
+  claimUpdatesSharedMax: 100,
+  sharedLaneMs: 1_000,
+  /** Then the longest rest of an account with a large backlog after its helping. */
+  sharedRestMsMax: 100,
+  /** How long a turn with much to do stands aside, in all, for turns with little to do. */
+  giveWayMsMax: 20,
   /** Work that waits for longer may be what ends the process: it is tried with care. */
   suspiciousAfterMs: 60_000,
   /** Updates of suspicious work that are tried together at first; doubled by each success. */
@@ -315,6 +383,34 @@ export const limits = {
   appConnectionsMax: 10,
   workerConnectionsMax: 10,
   platformConnectionsMax: 4,
+  authConnectionsMax: 4,
+  privacyConnectionsMax: 3,
+
+  /** Retention, exports, erasures: rows of one transaction, and bytes of raw bodies. */
+  privacyRowsMax: 500,
+  privacyBodiesBytesMax: 8 * 2 ** 20,
+  /** Jobs of this kind under way on a node, and of one tenant over all nodes. */
+  privacyJobsMax: 2,
+  privacyJobsPerTenantMax: 1,
+  /** Jobs of a tenant that wait or run. */
+  privacyJobsWaitingMax: 100,
+  /** How long an erasure waits for what was under way when it began; then its job tries again. */
+  privacyWaitMsMax: 60_000,
+  privacyWaitPollMs: 25,
+  /** Erased people are recognised for so long: Meta delivers for 7 days, and the journal can be replayed for up to 30. */
+  erasureMarkKeptDays: 35,
+  /** Tenants whose key for that is remembered. */
+  erasureSecretsKeptMax: 1_000,
+  /** An export can be fetched for so long. */
+  exportKeptDays: 7,
+  /** Least and most that a tenant may set. Messages outlive the raw bodies, so that no replay brings one back. */
+  retentionDaysMin: 8,
+  retentionMessagesDaysMin: 15,
+  retentionDaysMax: 3_650,
+  /** The audit log's; also in db/migrations/0019. */
+  retentionAuditDaysMin: 365,
+  /** Full portions of a tenant before the next one's turn. */
+  retentionPortionsMax: 20,
   postgresVersionMin: 180_000,
   lockRetryMs: 250,
   lockAttemptsMax: 12,
@@ -403,6 +499,16 @@ export const limits = {
   contentFaultsMax: 20,
   /** A tenant's own text of the automatic reply. */
   autoReplyTextCharsMax: 1_024,
+  /** Words by which a tenant's customers opt out of marketing, or in again; of each list, and of each word. */
+  optOutWordsMax: 200,
+  optOutWordCharsMax: 60,
+  /** Audited deeds in one seal, and seals of one call that verifies them. */
+  auditSealEventsMax: 1_000,
+  auditVerifySealsMax: 500,
+  /** A deed is sealed once it is this old: no transaction lasts so long, so nothing comes in between any more. */
+  auditSealAfterMs: 5 * 60_000,
+  auditSealTenantsMax: 1_000,
+  auditSealPollMs: 60_000,
 
   /** Templates: lines of one page of Meta's list, pages of one list, bytes of one page. Meta lets an account have 6,000. */
   templatesPerPageMax: 100,
@@ -423,6 +529,79 @@ export const limits = {
   templateSyncDelayMs: 10_000,
   /** Accounts whose list is due, of one look. */
   templateSweepMax: 500,
+
+  /** The inbox. A view is counted no further than this: beyond it nobody reads the number. */
+  viewCountMax: 1_000,
+  /** `closing_soon`: so many hours before the window's end, unless somebody asks for others. */
+  closingWithinHoursDefault: 4,
+  snoozeDaysMax: 365,
+  /** Snoozed conversations that one look brings back, and how often it looks. */
+  snoozeWakeMax: 500,
+  /** Conversations that one transaction takes from somebody who was removed. */
+  unassignMax: 500,
+  snoozeWakeMs: 1_000,
+  labelsPerTenantMax: 200,
+  labelsPerConversationMax: 20,
+  labelNameCharsMax: 50,
+  noteCharsMax: 4_000,
+  noteMentionsMax: 20,
+  notesPerConversationMax: 1_000,
+  cannedRepliesPerTenantMax: 1_000,
+  cannedShortcutCharsMax: 40,
+  cannedTextCharsMax: 4_096,
+  cannedLanguagesMax: 10,
+
+  /** Search: characters and words of a query, hits of a page. */
+  searchQueryCharsMax: 200,
+  searchQueryWordsMax: 10,
+  searchLimitDefault: 20,
+  searchLimitMax: 50,
+  /** Contacts that one query looks at; the latest of them are shown. */
+  searchContactsMax: 1_000,
+  /** Words of one message that can be found, and the length at which each is cut. */
+  searchWordsMax: 1_000,
+  searchWordCharsMax: 48,
+  searchSnippetCharsMax: 160,
+  /** Hits that are looked at for one page: some may show no longer what was indexed. */
+  searchCandidatesMax: 200,
+  /** Followers of the activity (search, overview): how often they look, tenants and events of one turn, and how many times as long as a turn took they rest. */
+  followPollMs: 500,
+  followTenantsMax: 50,
+  followEventsMax: 1_000,
+  followRestFactor: 3,
+  /** How often they look for tenants that are new, and for messages that are to be filled in. */
+  followTenantsMs: 2_000,
+  /** Messages that one step of the back-fill indexes. */
+  searchFillMax: 500,
+  overviewDaysMax: 366,
+  overviewFailuresMax: 20,
+
+  /** Connections: one call to Graph about a number, all calls of one set-up that somebody waits for, and tries that are made by themselves. */
+  connectionCallMsMax: 10_000,
+  connectionSetUpMsMax: 25_000,
+  connectionStepAttemptsMax: 5,
+  /** A step that somebody else began so long ago has died with its node. */
+  connectionStepClaimMs: 60_000,
+  /** How often a number is looked at; after news; on request; after errors at most so often, since Meta allows 200 calls an hour. */
+  connectionProbeEveryMs: 30 * 60_000,
+  connectionProbeDelayMs: 5_000,
+  connectionProbeMsMin: 10_000,
+  connectionTroubleMsMin: 5 * 60_000,
+  /** Looks under way at once, on a node and over all nodes for one tenant; numbers that are due, of one sweep, and over how long it spreads them. */
+  connectionProbesMax: 4,
+  connectionProbesPerTenantMax: 2,
+  connectionSweepMax: 1_000,
+  connectionSpreadMs: 4 * 60_000,
+  /** Lists of Meta's: numbers of one page, pages, and entities and reasons of a health_status. */
+  numbersPerPageMax: 100,
+  numberPagesMax: 20,
+  healthEntitiesMax: 20,
+  /** From the opening of Meta's dialogue to its code. */
+  signupMsMax: 60 * 60_000,
+  /** A token, sealed, in base64url. */
+  signupChoiceCharsMax: 16_384,
+  /** Accounts that one code opens and that are asked for their numbers. */
+  signupAccountsMax: 20,
 
   /** After a batch of fewer updates a loop waits this long before it claims again. */
   smallBatchUpdatesMax: 50,

@@ -2,9 +2,10 @@
 // sentence what would otherwise be "Unknown file extension .ts" or "bad option".
 "use strict";
 
-var wanted = 24;
+// 24.7 brings Argon2, which passwords are kept with.
+var wanted = "24.7";
 
-if (Number(process.versions.node.split(".")[0]) < wanted) {
+if (Number(process.versions.node.split(".")[0]) < 24 || /^24\.[0-6]\./.test(String(process.versions.node))) {
   process.stderr.write(
     "\nKesher needs Node " +
       wanted +

@@ -1,14 +1,17 @@
 /** What is looked after now and then: partitions, statistics, what is kept for a time, and what the metrics show. Part of the composition. */
 import type { Databases } from "./db/open.ts";
 import { keepPartitions } from "./db/partitions.ts";
+import type { Db } from "./db/pool.ts";
 import { createStatistics } from "./db/statistics.ts";
 import { limits } from "./limits.ts";
 import { backlog } from "./queue/index.ts";
 import { Loop } from "./queue/loop.ts";
+import { expireAudit } from "./services/audit/expire.ts";
+import { sealAudit, type Sealed } from "./services/audit/seal.ts";
 import type { createMetrics } from "./telemetry/metrics.ts";
 import { forwardBacklog, purgeForwards, type ForwardBacklog } from "./webhooks/forward-upkeep.ts";
 
-/** Partitions once an hour; what the metrics show about the queue, every few seconds. */
+/** Partitions and the audit log once an hour; what the metrics show about the queue, every few seconds. */
 export function startUpkeep(
   databases: Databases,
   metrics: ReturnType<typeof createMetrics>,
@@ -34,6 +37,7 @@ export function startUpkeep(
     runOnce: async () => {
       await keepPartitions(databases.owner, nowMs());
       while (await purgeForwards(databases.ingest, nowMs()));
+      await expireAudit(databases.owner);
       return false;
     },
     onError,
@@ -55,4 +59,20 @@ export function startUpkeep(
   return async () => {
     await Promise.all(loops.map((loop) => loop.stop()));
   };
+}
+
+/** The audit log gets its seals, which are logged too: who rewrites them all in the database does not reach the log. */
+export function startSealing(platform: Db, onSealed: (sealed: Sealed) => void, onError: (error: unknown) => void): () => Promise<void> {
+  const sealing = new Loop({
+    runOnce: async () => {
+      const sealed = await sealAudit(platform);
+      for (const each of sealed) onSealed(each);
+      return sealed.length > 0;
+    },
+    onError,
+    random: Math.random,
+    pollMs: limits.auditSealPollMs,
+  });
+  sealing.start();
+  return () => sealing.stop();
 }

@@ -127,7 +127,6 @@ test("bad bodies, types, sizes and texts are problems with a field, never errors
     [{ slug: "x" }, /name/],
     [{ name: "x", slug: "Not A Slug" }, /slug/],
     [{ name: 5, slug: "x" }, /name/],
-    [{ name: "a\u0000b", slug: "x" }, /name/],
     [{ name: "x".repeat(201), slug: "x" }, /name/],
     ["{", /./],
     ['{"__proto__":{"a":1},"name":"x","slug":"x"}', /./],

@@ -41,7 +41,10 @@ test("a conversation has the fields that clients rely on", async () => {
       outboundCount: 0,
       unreadCount: 2,
       state: "open",
+      snoozedUntil: null,
+      isWaiting: true,
       assigneeId: null,
+      labelIds: [],
       createdAt: null,
     },
   );

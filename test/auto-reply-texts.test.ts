@@ -5,7 +5,7 @@ import { changeTenant, getTenant } from "../src/services/tenants/tenants.ts";
 import { autoReplyText } from "../src/services/whatsapp/auto-reply-texts.ts";
 import { startApi } from "./support/api.ts";
 import { bodyOf, message } from "./support/bodies.ts";
-import { randomDigits, startRig } from "./support/worker.ts";
+import { byTest, randomDigits, startRig } from "./support/worker.ts";
 
 const api = await startApi({ after });
 
@@ -64,9 +64,9 @@ test("The customer gets the tenant's own words, else ours in the tenant's langua
     return rows.map(({ body }) => body);
   };
   assert.deepEqual(await replyOf(), [autoReplyText("ru")]);
-  await changeTenant(rig.platform, tenantId, { autoReplyText: "Пишите, пожалуйста." });
+  await changeTenant(rig.platform, tenantId, { autoReplyText: "Пишите, пожалуйста." }, byTest());
   assert.deepEqual(await replyOf(), ["Пишите, пожалуйста."]);
-  await changeTenant(rig.platform, tenantId, { autoReplyText: null });
+  await changeTenant(rig.platform, tenantId, { autoReplyText: null }, byTest());
   assert.deepEqual(await replyOf(), [autoReplyText("ru")]);
   assert.equal((await getTenant(rig.platform, tenantId)).autoReplyText, null);
 });

@@ -11,7 +11,7 @@ import { changeTenant } from "../src/services/tenants/tenants.ts";
 import { createGraphClient, type GraphClient } from "../src/services/whatsapp/graph/client.ts";
 import { bodyOf, echo, message, type Element } from "./support/bodies.ts";
 import { handSender, type Turn } from "./support/sender.ts";
-import { randomDigits, startRig, testToken } from "./support/worker.ts";
+import { byTest, randomDigits, startRig, testToken } from "./support/worker.ts";
 
 const text = "שלום! קיבלנו את ההודעה שלך, אך אנו תומכים כרגע רק בהודעות טקסט ותמונות.\n" + "אנא שלח/י הודעת טקסט או תמונה ונשמח לעזור.";
 const appSecret = "the-secret";
@@ -207,7 +207,7 @@ test("a number that nobody has connected yet answers nobody", async () => {
 });
 
 test("a tenant that has switched it off, or can handle the type, answers nobody; another interval and language are obeyed", async () => {
-  const change = (wanted: Parameters<typeof changeTenant>[2]) => changeTenant(rig.platform, tenantId, wanted);
+  const change = (wanted: Parameters<typeof changeTenant>[2]) => changeTenant(rig.platform, tenantId, wanted, byTest());
   try {
     await change({ autoReplyEnabled: false });
     assert.deepEqual(await repliesTo(await customerSends("audio")), []);

@@ -8,7 +8,7 @@ import type { BatchResult } from "../src/queue/index.ts";
 import { replayParked } from "../src/webhooks/replay.ts";
 import { readStats } from "../src/webhooks/stats.ts";
 import { bodyOf, message, type Element } from "./support/bodies.ts";
-import { randomDigits, startRig, type Connected } from "./support/worker.ts";
+import { byTest, randomDigits, startRig, type Connected } from "./support/worker.ts";
 
 const rig = await startRig({ after }, { connectionsMax: 6 });
 const platform = { app: rig.app, platform: rig.platform, scope: null };
@@ -136,7 +136,7 @@ test("an update at which the process ended three times is parked without being d
   );
   const counts = await readStats({ ...platform, scope: mine.scope });
   assert.deepEqual([counts.updates, counts.stored, counts.parked], [3, 2, 1]);
-  await replayParked(platform, parked[0]?.id ?? "");
+  await replayParked(platform, parked[0]?.id ?? "", byTest());
   await rig.drain();
   assert.deepEqual(await messagesOf(mine), ids);
 });

@@ -7,7 +7,7 @@ import { replayDelivery, replayDeliveryRange, replayParked, replayParkedRange } 
 import { readStats } from "../src/webhooks/stats.ts";
 import { bodyOf, message, status, type Element } from "./support/bodies.ts";
 import { countsOf } from "./support/snapshot.ts";
-import { randomDigits, startRig, type Connected } from "./support/worker.ts";
+import { byTest, randomDigits, startRig, type Connected } from "./support/worker.ts";
 
 const rig = await startRig({ after }, { connectionsMax: 6 });
 const poison = "the database will not have this";
@@ -87,23 +87,23 @@ test("a parked update is stored once when it is replayed after its cause is gone
   const [one] = await parkedOf([mine.tenantId]);
   assert.ok(one);
   // Still refused: it stays parked and nothing is counted twice.
-  assert.equal((await replayParked(reach, one.id)).replayed, 1);
+  assert.equal((await replayParked(reach, one.id, byTest())).replayed, 1);
   await rig.drain();
   assert.deepEqual(await readStats(reach), first);
   await stop();
   try {
     // Asked for twice before the worker came to it.
-    await replayParked(reach, one.id);
-    await replayParked(reach, one.id);
+    await replayParked(reach, one.id, byTest());
+    await replayParked(reach, one.id, byTest());
     await rig.drain();
     assert.deepEqual(await readStats(reach), { ...first, stored: 2, parked: 1 });
-    await assert.rejects(replayParked(reach, one.id), { code: "not_found" });
+    await assert.rejects(replayParked(reach, one.id, byTest()), { code: "not_found" });
     const range = { from: new Date(rig.clock.nowMs - 60_000).toISOString(), to: new Date(rig.clock.nowMs + 60_000).toISOString() };
-    assert.deepEqual(await replayParkedRange(reach, range), { replayed: 1, next: null });
+    assert.deepEqual(await replayParkedRange(reach, range, byTest()), { replayed: 1, next: null });
     await rig.drain();
     assert.deepEqual(await readStats(reach), { ...first, stored: 3, parked: 0 });
     assert.deepEqual(await messagesOf(mine), ids);
-    assert.deepEqual(await replayParkedRange(reach, range), { replayed: 0, next: null });
+    assert.deepEqual(await replayParkedRange(reach, range, byTest()), { replayed: 0, next: null });
   } finally {
     await refuse();
   }
@@ -115,7 +115,7 @@ test("an update that is refused again and again in the same batch is parked once
   await rig.drain();
   const [one] = await parkedOf([mine.tenantId]);
   assert.ok(one);
-  for (let times = 0; times < 3; times += 1) await replayParked(platform, one.id);
+  for (let times = 0; times < 3; times += 1) await replayParked(platform, one.id, byTest());
   await rig.drain();
   assert.equal(await pending(), 0);
   assert.deepEqual(
@@ -140,13 +140,13 @@ test("a delivery is applied again without changing anything but what was parked"
   assert.deepEqual([first.updates, first.stored, first.parked], [3, 2, 1]);
   const [parked] = await parkedOf([mine.tenantId]);
   assert.ok(parked);
-  assert.equal((await replayDelivery(rig.platform, parked.deliveryId)).replayed, 1);
+  assert.equal((await replayDelivery(rig.platform, parked.deliveryId, byTest())).replayed, 1);
   await rig.drain();
   assert.deepEqual(await readStats(reach), first);
   await stop();
   try {
     const range = { from: new Date(rig.clock.nowMs - 1).toISOString(), to: new Date(rig.clock.nowMs + 1).toISOString() };
-    assert.ok((await replayDeliveryRange(rig.platform, range)).replayed >= 1);
+    assert.ok((await replayDeliveryRange(rig.platform, range, byTest())).replayed >= 1);
     await rig.drain();
     assert.deepEqual(await readStats(reach), { ...first, stored: 3, parked: 0 });
     assert.deepEqual(await messagesOf(mine), ids);
@@ -165,7 +165,7 @@ test("what was stored is not parked when a replay of it is refused", async () =>
   const reach = { ...platform, scope: mine.scope };
   const first = await readStats(reach);
   const [delivery] = await rig.sql<{ id: string }>(`select id from webhook_deliveries order by id desc limit 1`);
-  await replayDelivery(rig.platform, delivery?.id ?? "");
+  await replayDelivery(rig.platform, delivery?.id ?? "", byTest());
   await rig.drain();
   assert.deepEqual(await readStats(reach), first);
   assert.deepEqual([first.updates, first.stored, first.parked], [1, 1, 0]);

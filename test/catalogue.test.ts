@@ -47,7 +47,7 @@ test("Our roles own nothing, are no superusers, cannot log in, and do not pass r
             exists (select from pg_class where relowner = r.oid) or exists (select from pg_proc where proowner = r.oid)
               or exists (select from pg_namespace where nspowner = r.oid) as owns,
             exists (select from pg_auth_members where member = r.oid) as is_member
-       from pg_roles r where rolname in ('kesher_app', 'kesher_ingest', 'kesher_platform') order by rolname`,
+       from pg_roles r where rolname in ('kesher_app', 'kesher_auth', 'kesher_ingest', 'kesher_keys', 'kesher_platform') order by rolname`,
   );
   const nothing = {
     rolsuper: false,
@@ -60,7 +60,9 @@ test("Our roles own nothing, are no superusers, cannot log in, and do not pass r
   };
   assert.deepEqual(rows, [
     { rolname: "kesher_app", ...nothing },
+    { rolname: "kesher_auth", ...nothing },
     { rolname: "kesher_ingest", ...nothing },
+    { rolname: "kesher_keys", ...nothing },
     { rolname: "kesher_platform", ...nothing },
   ]);
 });
@@ -99,6 +101,8 @@ test("The path in has no right to keys, secrets of apps or tokens", async () => 
     { name: "forward_lanes" },
     { name: "forward_updates" },
     { name: "idempotency_keys" },
+    { name: "overview_waits" },
+    { name: "search_messages" },
     { name: "webhook_attempts" },
     { name: "webhook_pending" },
     { name: "whatsapp_messages" },

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { transaction, type Tx } from "../src/db/transaction.ts";
-import { claimPending, type ClaimLimits, type PendingRow } from "../src/queue/pending.ts";
+import { claimPending, type ClaimedRow, type ClaimLimits, type PendingRow, type Preference } from "../src/queue/pending.ts";
+import { LaneShares, RightOfWay, type Turn } from "../src/queue/shares.ts";
 import { limits } from "../src/limits.ts";
 import type { Lane } from "../src/services/whatsapp/graph/updates.ts";
 import { bodyOf, message } from "./support/bodies.ts";
+import { outboxOf, rowOf, scriptedGraph } from "./support/outbox.ts";
+import { handSender } from "./support/sender.ts";
 import { randomDigits, startRig } from "./support/worker.ts";
 
-const rig = await startRig({ after });
+const rig = await startRig({ after }, { connectionsMax: 8 });
 beforeEach(() => rig.sql(`delete from webhook_pending`));
 
 /** Queue rows of one account, oldest first, as so many POSTs would leave them. */
@@ -23,10 +26,20 @@ async function queue(
   );
 }
 const bounds: ClaimLimits = { accountsMax: 10, rowsMax: 100, updatesMax: 100 };
-const claimIn = (tx: Tx, limits: Partial<ClaimLimits> = {}, lane: Lane = "whatsapp-messages"): Promise<PendingRow[]> =>
-  claimPending(tx, lane, { ...bounds, ...limits }, 0);
+const claimIn = (tx: Tx, wanted: Partial<ClaimLimits> = {}, lane: Lane = "whatsapp-messages"): Promise<ClaimedRow[]> =>
+  claimPending(tx, lane, { ...bounds, ...wanted }, 0);
 const claim = (limits?: Partial<ClaimLimits>, lane?: Lane): Promise<PendingRow[]> =>
   transaction(rig.ingest, (tx) => claimIn(tx, limits, lane));
+const sharesOf = (clock: { nowMs: number }, onRested = (): void => undefined): LaneShares =>
+  new LaneShares({ clock: () => clock.nowMs, onRested });
+/** What a loop of the lane would get; it is over at once, so that its rows are gone but its accounts are still its own. */
+const claimTurn = (shares: LaneShares, turn: Turn, prefers: Preference): Promise<ClaimedRow[]> =>
+  transaction(rig.ingest, (tx) =>
+    shares.claim(turn, (helping) =>
+      claimIn(tx, { accountsMax: limits.claimAccountsMax, rowsMax: limits.claimRowsMax, ...helping, prefers }),
+    ),
+  );
+const accountsOf = (rows: readonly PendingRow[]): string[] => [...new Set(rows.map((row) => row.account))];
 const rowsOf = (rows: readonly PendingRow[], account: string): number => rows.filter((row) => row.account === account).length;
 const left = async (account: string): Promise<number> =>
   (await rig.sql<{ n: number }>(`select count(*)::int as n from webhook_pending where account = $1`, [account]))[0]?.n ?? -1;
@@ -142,18 +155,128 @@ test("through the whole path a quiet tenant's message is applied in the first tu
   await rig.drain();
 });
 
-test("the loops of a lane claim disjoint shares of the accounts, and together all of them", async () => {
-  const accounts = Array.from({ length: 20 }, (_, index) => `shared ${index}`);
-  for (const account of accounts) await queue(account, 2);
-  const of = limits.laneLoopsMax;
-  const claims: PendingRow[][] = [];
-  for (let index = 0; index < of; index += 1) claims.push(await claim({ accountsMax: 30, share: { index, of } }));
-  assert.ok(claims.every((rows) => rows.length > 0));
-  const seen = claims.map((rows) => new Set(rows.map((row) => row.account)));
-  assert.equal(
-    seen.reduce((sum, set) => sum + set.size, 0),
-    accounts.length,
+test("the loops of a lane never work on one account together, and none of them takes small and large backlogs at once", async () => {
+  const shares = sharesOf({ nowMs: 0 });
+  const small = Array.from({ length: 20 }, (_, index) => `small ${index}`);
+  for (const account of small) await queue(account, 2);
+  await queue("large", 3, { updates: limits.smallBacklogUpdatesMax });
+  await queue("edge", 1, { updates: limits.smallBacklogUpdatesMax });
+  const turns = Array.from({ length: limits.laneLoopsMax }, () => shares.begin());
+  const claims = await Promise.all(turns.map((turn, index) => claimTurn(shares, turn, index === 0 ? "small" : "large")));
+  assert.deepEqual(
+    claims.map((rows) => [...new Set(rows.map((row) => row.account))].toSorted()),
+    [["edge", ...small].toSorted(), ["large"]],
   );
-  assert.deepEqual(seen.flatMap((set) => [...set]).toSorted(), accounts.toSorted());
-  assert.equal(claims.flat().length, 2 * accounts.length);
+  // What comes now waits for the loop that works on its account, whichever asks.
+  await queue("small 1", 1);
+  await queue("new", 1);
+  assert.deepEqual([shares.isWanted(new Set(["small 1", "large"])), shares.isWanted(new Set(["small 1", "new"]))], [false, true]);
+  assert.deepEqual(accountsOf(await claimTurn(shares, shares.begin(), "large")), ["new"]);
+  for (const turn of turns) shares.end(turn);
+  assert.deepEqual(accountsOf(await claimTurn(shares, shares.begin(), "large")), ["small 1"]);
+});
+
+test("a turn that failed has its own accounts again, and so have others when it has ended", async () => {
+  const shares = sharesOf({ nowMs: 0 });
+  await queue("a", 1);
+  const turn = shares.begin();
+  const failed = transaction(rig.ingest, async (tx) => {
+    await shares.claim(turn, (helping) => claimIn(tx, { ...helping, prefers: "small" }));
+    throw new Error("the worker fails");
+  });
+  await assert.rejects(failed, /the worker fails/);
+  assert.equal((await claimTurn(shares, shares.begin(), "small")).length, 0);
+  await queue("a", 1);
+  assert.equal((await claimTurn(shares, turn, "small")).length, 2);
+  shares.end(turn);
+  await queue("a", 1);
+  assert.equal((await claimTurn(shares, shares.begin(), "small")).length, 1);
+});
+
+test("while small backlogs are served a large one gets small helpings and rests after each; alone it gets all at once", async () => {
+  const clock = { nowMs: 0 };
+  const { promise: rested, resolve } = Promise.withResolvers<void>();
+  const shares = sharesOf(clock, resolve);
+  await queue("flood", 60, { updates: 50 });
+  const helping = async (): Promise<number> => {
+    const turn = shares.begin();
+    const rows = await claimTurn(shares, turn, "large");
+    shares.end(turn);
+    return rows.reduce((sum, row) => sum + row.updates, 0);
+  };
+  assert.equal(await helping(), limits.claimUpdatesMax);
+  await queue("quiet", 1);
+  const quiet = shares.begin();
+  assert.deepEqual(accountsOf(await claimTurn(shares, quiet, "small")), ["quiet"]);
+  shares.end(quiet);
+  clock.nowMs += limits.sharedLaneMs - 1;
+  const turn = shares.begin();
+  const rows = await claimTurn(shares, turn, "large");
+  assert.equal(rows.length * 50, limits.claimUpdatesSharedMax);
+  // So slow that its rest is the longest there is; small backlogs are still being served when it ends.
+  await queue("quiet", 1);
+  const next = shares.begin();
+  clock.nowMs += 10 * limits.sharedRestMsMax;
+  await claimTurn(shares, next, "small");
+  const endedAt = performance.now();
+  shares.end(turn);
+  assert.equal(shares.isWanted(new Set(["flood"])), false);
+  await rested;
+  const restedMs = performance.now() - endedAt;
+  assert(restedMs >= limits.sharedRestMsMax - 5, `rested for ${restedMs} ms`);
+  assert.equal(shares.isWanted(new Set(["flood"])), true);
+  clock.nowMs += limits.sharedLaneMs;
+  assert.equal(await helping(), limits.claimUpdatesMax);
+  assert.equal(shares.isWanted(new Set(["flood"])), true);
+});
+
+test("a turn with much to do stands aside for turns with little to do, in all not for longer than it must", async () => {
+  const way = new RightOfWay();
+  const giveWay = way.giver();
+  await giveWay();
+  const [leaveFirst, leaveSecond] = [way.enter(), way.enter()];
+  let gone = false;
+  const aside = giveWay().then(() => (gone = true));
+  leaveFirst();
+  await Promise.resolve();
+  assert.equal(gone, false);
+  leaveSecond();
+  await aside;
+  way.enter();
+  const [began, other] = [performance.now(), way.giver()];
+  for (let statements = 0; statements < 20; statements += 1) await other();
+  const waitedMs = performance.now() - began;
+  assert(waitedMs >= limits.giveWayMsMax - 2, `waited for ${waitedMs} ms`);
+});
+
+test("on the way out a message goes with the next claim, with ten thousand older ones of another tenant before it", async () => {
+  const [noisy, quiet] = [
+    outboxOf(rig, await rig.connect(await rig.tenant({ autoReplyEnabled: false }))),
+    outboxOf(rig, await rig.connect(await rig.tenant({ autoReplyEnabled: false }))),
+  ];
+  for (const box of [noisy, quiet]) await box.pace(100_000);
+  const queued = 10_000;
+  const dana = await quiet.customer();
+  const { tenantId, id: connectionId } = noisy.number;
+  await rig.sql(
+    `insert into whatsapp_conversations (tenant_id, id, connection_id, group_id, created_at)
+     select $1, gen_random_uuid(), $2, 'group ' || g, now() from generate_series(1, $3::int) g`,
+    [tenantId, connectionId, queued],
+  );
+  await rig.sql(
+    `with told as (
+       insert into whatsapp_messages (tenant_id, id, connection_id, conversation_id, direction, origin, type, role, content, status, wa_timestamp, created_at)
+       select tenant_id, id, connection_id, id, 'outbound', 'api', 'text', 'message', '{"type": "text", "body": "one of many"}', 'pending', now(), now()
+       from whatsapp_conversations where tenant_id = $1 and connection_id = $2 and group_id is not null returning *
+     )
+     insert into whatsapp_sends (tenant_id, message_id, connection_id, conversation_id, state, due_at, is_freeform, created_at)
+     select tenant_id, id, connection_id, conversation_id, 'queued', now() - interval '1 minute', false, now() from told`,
+    [tenantId, connectionId],
+  );
+  const sent = await quiet.send(dana);
+  const graph = scriptedGraph();
+  const { taken, errors } = await handSender(rig, graph).turn();
+  assert.deepEqual(errors, []);
+  assert(taken > limits.sendsUnderWayPerLaneMin && taken < queued, `${taken} were taken`);
+  assert.equal((await rowOf(rig, sent.id)).status, "accepted");
 });

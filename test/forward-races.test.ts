@@ -7,7 +7,7 @@ import { listEndpointDeliveries, replayEndpoint } from "../src/webhooks/forward-
 import { planForwards } from "../src/webhooks/forward-plan.ts";
 import { bodyOf, message } from "./support/bodies.ts";
 import { forwardAll, forwarderOf, register, startReceiver } from "./support/endpoint.ts";
-import { startRig, type Connected } from "./support/worker.ts";
+import { byTest, startRig, type Connected } from "./support/worker.ts";
 
 const rig = await startRig({ after }, { connectionsMax: 8 });
 const hourMs = 3_600_000;
@@ -63,7 +63,7 @@ test("what is sent again after its conversation was joined to another one arrive
   const [from, to] = [rig.clock.nowMs - hourMs, rig.clock.nowMs + hourMs].map((ms) => new Date(ms).toISOString());
   const range = { from: from ?? "", to: to ?? "" };
   receiver.received.length = 0;
-  assert.deepEqual(await replayEndpoint(rig.app, number.scope, id, range), { replayed: 2, next: null });
+  assert.deepEqual(await replayEndpoint(rig.app, number.scope, { endpointId: id, range }, byTest()), { replayed: 2, next: null });
   rig.clock.nowMs = Math.max(rig.clock.nowMs, Date.now()) + 1_000;
   await forwardAll(forwarderOf(t, rig));
   assert.deepEqual(

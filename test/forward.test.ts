@@ -10,7 +10,7 @@ import { planForwards } from "../src/webhooks/forward-plan.ts";
 import { purgeForwards } from "../src/webhooks/forward-upkeep.ts";
 import { bodyOf, bodyOfChanges, message, status } from "./support/bodies.ts";
 import { forwardAll, forwarderOf, loopbackRules, plainSeal, register, startReceiver, type Received } from "./support/endpoint.ts";
-import { startRig, type Connected } from "./support/worker.ts";
+import { byTest, startRig, type Connected } from "./support/worker.ts";
 
 const rig = await startRig({ after }, { connectionsMax: 8 });
 const hourMs = 3_600_000;
@@ -36,7 +36,7 @@ function fresh(t: TestContext) {
   t.after(async () => {
     for (const { tenant_id, id } of await rig.sql<{ tenant_id: string; id: string }>("select tenant_id, id from forward_endpoints")) {
       const { tenantScope } = await import("../src/core/scope.ts");
-      await deleteEndpoint(rig.app, tenantScope(tenant_id), id, rig.clock.nowMs);
+      await deleteEndpoint(rig.app, tenantScope(tenant_id), id, byTest());
     }
   });
 }
@@ -286,7 +286,10 @@ test("a dead endpoint is tried with growing pauses, given up after days, paused 
   assert.deepEqual(messageIds(dead.received.slice(before)).toSorted(), ["wamid.d2", "wamid.d3"]);
   // What was given up is sent again by hand.
   const [deadOne = assert.fail()] = gone.data;
-  assert.deepEqual(await replayEndpointDelivery(rig.app, number.scope, id, deadOne.id), { replayed: 1, next: null });
+  assert.deepEqual(await replayEndpointDelivery(rig.app, number.scope, { endpointId: id, deliveryId: deadOne.id }, byTest()), {
+    replayed: 1,
+    next: null,
+  });
   rig.clock.nowMs += 1_000;
   await forwardAll(forwarder);
   assert.equal(dead.received.at(-1)?.headers["webhook-id"], deadOne.id);
@@ -404,7 +407,10 @@ test("a time is sent again under the same ids, also what was cleared away, in po
   rig.clock.nowMs += 1;
   while (await purgeForwards(rig.ingest, rig.clock.nowMs)) assert.ok(limits.forwardPurgeRowsMax > 4);
   assert.equal((await listEndpointDeliveries(rig.app, number.scope, id, {})).data.length, 0);
-  assert.deepEqual(await replayEndpoint(rig.app, number.scope, id, { from, to }), { replayed: 3, next: null });
+  assert.deepEqual(await replayEndpoint(rig.app, number.scope, { endpointId: id, range: { from, to } }, byTest()), {
+    replayed: 3,
+    next: null,
+  });
   await forwardAll(forwarder);
   assert.deepEqual(
     receiver.received.map(({ headers }) => headers["webhook-id"]),
@@ -418,7 +424,10 @@ test("a time is sent again under the same ids, also what was cleared away, in po
   rig.clock.nowMs += 3_001;
   await purgeForwards(rig.ingest, rig.clock.nowMs);
   assert.deepEqual(await kept(), [{ updates: 0 }]);
-  assert.deepEqual(await replayEndpoint(rig.app, number.scope, id, { from, to }), { replayed: 0, next: null });
+  assert.deepEqual(await replayEndpoint(rig.app, number.scope, { endpointId: id, range: { from, to } }, byTest()), {
+    replayed: 0,
+    next: null,
+  });
   const { data } = await listEndpointDeliveries(rig.app, number.scope, id, { state: "dead" });
   assert.equal(data.length, 3);
   rig.clock.nowMs = Date.parse(from) + limits.forwardDeadKeptDays * dayMs + 1;

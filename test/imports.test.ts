@@ -79,7 +79,7 @@ test("Only the two public faces re-export, nothing is exported by default, and f
 
 test("The environment is read in index.ts (and by the backup's command) only, and only graph/client.ts, call.ts and media-client.ts call out", () => {
   const readers = sources.filter(({ text }) => /\bprocess\.env\b/.test(text)).map(({ path }) => path);
-  assert.deepEqual(readers, ["src/db/backup-cli.ts", "src/index.ts"]);
+  assert.deepEqual(readers, ["src/db/backup-cli.ts", "src/index.ts", "src/rotate-keys.ts"]);
   const callers = sources.filter(({ text }) => /(?<![\w.$-])fetch(\(|\s*\})/.test(text)).map(({ path }) => path);
   assert.deepEqual(
     callers.filter((path) => !path.startsWith("src/sandbox/")),

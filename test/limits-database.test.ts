@@ -110,7 +110,7 @@ test("Every session has the time limits that PostgreSQL enforces", async () => {
       .then(({ rows }) => rows[0]);
   const seconds = (ms: number): string => `${ms / 1_000}s`;
   const common = { lock: seconds(limits.lockWaitMsMax), idle: seconds(limits.idleInTransactionMsMax) };
-  for (const db of [databases.app, databases.ingest, databases.platform, databases.owner]) {
+  for (const db of [databases.app, databases.ingest, databases.platform, databases.auth, databases.owner]) {
     assert.deepEqual(await settings(db), { statement: seconds(limits.statementMsMax), ...common });
   }
   assert.deepEqual(await settings(databases.receiver), { statement: "0", ...common });
@@ -123,6 +123,8 @@ test("Each pool opens its number of sessions and no more, and all together fit i
     [databases.app, limits.appConnectionsMax],
     [databases.ingest, limits.workerConnectionsMax],
     [databases.platform, limits.platformConnectionsMax],
+    [databases.privacy, limits.privacyConnectionsMax],
+    [databases.auth, limits.authConnectionsMax],
   ]);
   for (const [db, most] of wanted) {
     const held = await Promise.all(Array.from({ length: most }, () => db.pool.connect()));

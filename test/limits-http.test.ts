@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { connect } from "node:net";
 import { after, test } from "node:test";
 import { createKeyCache } from "../src/http/key-cache.ts";
-import { registerPage } from "../src/http/page.ts";
+import { registerSandboxRoutes } from "../src/http/sandbox-routes.ts";
 import { createWebhookHandler } from "../src/http/webhook.ts";
 import { createReadiness } from "../src/http/readiness.ts";
 import { limits } from "../src/limits.ts";
@@ -176,19 +176,10 @@ test("Readiness is asked of the database when the last answer is too old, and no
   assert.equal(await readiness.isReady(), false);
 });
 
-test("The form behind which a customer writes takes its bytes and no more", async (t) => {
-  const sandbox = {
-    types: ["text"],
-    sendCustomerMessage: () => Promise.resolve({ waMessageId: "wamid.1", status: 200 }),
-    control: () => Promise.resolve({ status: 200, json: {} }),
-  };
-  const { call } = await startApi(t, { registerPage: (fastify) => registerPage(fastify, { isSignedIn: () => true, sandbox }) });
-  const message = JSON.stringify({ type: "text", from: "972501234567", name: "Dana" });
+test("A command to the sandbox takes its bytes and no more", async (t) => {
+  const sandbox = { types: ["text"], control: () => Promise.resolve({ status: 200, json: {} }) };
+  const { call } = await startApi(t, { registerPage: (fastify) => registerSandboxRoutes(fastify, { isSignedIn: () => true, sandbox }) });
   const headers = { "sec-fetch-site": "same-origin" };
-  const send = async (bytes: number): Promise<number> =>
-    (await call("POST", "/sandbox/messages", { headers, body: message.padEnd(bytes) })).status;
-  assert.equal(await send(limits.sandboxFormBytesMax), 201);
-  assert.equal(await send(limits.sandboxFormBytesMax + 1), 413);
   const command = async (bytes: number): Promise<number> =>
     (await call("POST", "/sandbox/control/faults", { headers, body: "{}".padEnd(bytes) })).status;
   assert.equal(await command(limits.sandboxControlBytesMax), 200);

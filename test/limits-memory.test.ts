@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setImmediate as turnOfLoop } from "node:timers/promises";
 import { backoffMs } from "../src/core/backoff.ts";
-import { createSessions } from "../src/http/session.ts";
 import { limits } from "../src/limits.ts";
 import { Loop } from "../src/queue/loop.ts";
 import { startSandbox, type Sandbox } from "../src/sandbox/sandbox.ts";
@@ -96,21 +95,6 @@ test("The caches of people and links hold their most, and the least used is the 
   assert.ok(people.find(sighting(0)) !== null);
   people.remember(sighting(limits.knownPeopleMax), person);
   assert.ok(people.find(sighting(limits.knownPeopleMax)) !== null && people.find(sighting(1)) === null);
-});
-
-test("Sessions are bounded in number and in time: the oldest goes first, and a link works until its end", () => {
-  let nowMs = 0;
-  const sessions = createSessions({ nowMs: () => nowMs });
-  const session = { tenantId: "t", isPlatform: false };
-  const links = Array.from({ length: limits.sessionsMax + 1 }, () => sessions.issueSignIn(session));
-  assert.equal(sessions.signIn(links[0] ?? ""), null);
-  const cookie = sessions.signIn(links[1] ?? "");
-  assert.ok(cookie !== null);
-  nowMs = limits.sessionMsMax - 1;
-  assert.equal(sessions.find(cookie)?.tenantId, session.tenantId);
-  nowMs = limits.sessionMsMax;
-  assert.equal(sessions.find(cookie), null);
-  assert.equal(sessions.signIn(links[2] ?? ""), null);
 });
 
 test("A loop with nothing to do looks again when the poll is due, and after errors waits ever longer, up to the most", async (t) => {

@@ -263,7 +263,10 @@ test("A file goes to Meta once for each number that sends it: callers at the sam
   const { upload, app, directory, tenant, world, second, clock } = await start(t);
   const meta = await startMediaServer(t);
   const store = await openMediaStore(directory);
-  const tokens = { read: (_tenant: string, connectionId: string) => Promise.resolve(`token of ${connectionId}`), forget: () => undefined };
+  const tokens = {
+    read: (_tenant: string, connectionId: string) => Promise.resolve({ token: `token of ${connectionId}`, proof: null }),
+    forget: () => undefined,
+  };
   clock.nowMs = Date.now();
   const deps = { app, store, graph: meta.graph, tokens, nowMs: () => clock.nowMs ?? 0 };
   const media = createOutgoingMedia(deps);

@@ -13,7 +13,7 @@ import { getMessage } from "../src/services/whatsapp/message-list.ts";
 import { AccessTokens } from "../src/services/whatsapp/outbox/access-tokens.ts";
 import { bodyOf, echo, message, type Fields } from "./support/bodies.ts";
 import { startMediaServer, type MediaServer } from "./support/media-server.ts";
-import { startRig, testToken, type Connected, type Rig } from "./support/worker.ts";
+import { byTest, startRig, testToken, type Connected, type Rig } from "./support/worker.ts";
 
 const png = Buffer.concat([
   Buffer.from("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489000007d04944415478", "hex"),
@@ -289,7 +289,7 @@ test("A folder that takes no new name is waited for like a full disk, and never 
 
 test("A file that was given up is fetched again when somebody asks, by a job of its own; not one that is here, or that Meta keeps no longer", async (t) => {
   const { rig, meta, number, fetch, receive } = await start(t);
-  const again = (id: string) => fetchMediaAgain(rig.app, number.scope, id, rig.clock.nowMs);
+  const again = (id: string) => fetchMediaAgain(rig.app, number.scope, id, { ...byTest(), nowMs: rig.clock.nowMs });
   const id = await receive("25");
   assert.equal((await fetch(id)).kind, "failed");
   await rig.sql("delete from pgboss.job");
@@ -308,7 +308,7 @@ test("A file that was given up is fetched again when somebody asks, by a job of 
   await assert.rejects(again(id), { code: "conflict" });
   await assert.rejects(again("0198b2f0-0000-7000-8000-000000000000"), { code: "not_found" });
   const stranger = await rig.connect(await rig.tenant());
-  await assert.rejects(fetchMediaAgain(rig.app, stranger.scope, id, rig.clock.nowMs), { code: "not_found" });
+  await assert.rejects(fetchMediaAgain(rig.app, stranger.scope, id, { ...byTest(), nowMs: rig.clock.nowMs }), { code: "not_found" });
 
   const late = await receive("26");
   assert.equal((await fetch(late)).kind, "failed");

@@ -9,7 +9,7 @@ import { cancelMessage } from "../src/services/whatsapp/outbox/actions.ts";
 import { runTimers } from "../src/services/whatsapp/outbox/timers.ts";
 import { outboxOf, passWaits, refusal, rowOf, scriptedGraph, type Customer } from "./support/outbox.ts";
 import { handSender, type HandSender } from "./support/sender.ts";
-import { startRig } from "./support/worker.ts";
+import { byTest, startRig } from "./support/worker.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 after(async () => {
@@ -135,7 +135,7 @@ async function act(world: World, step: Step): Promise<void> {
       const wanted = world.sent[step.which % Math.max(1, world.sent.length)];
       if (wanted === undefined) return;
       const { scope } = box.number;
-      await tenantTransaction(rig.app, scope, (tx) => cancelMessage(tx, scope, wanted.id, Date.now())).then(
+      await tenantTransaction(rig.app, scope, (tx) => cancelMessage(tx, scope, wanted.id, byTest())).then(
         () => (wanted.isCancelled = true),
         (error: { code?: string }) => assert.equal(error.code, "conflict"),
       );

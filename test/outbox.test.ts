@@ -10,7 +10,7 @@ import { limits } from "../src/limits.ts";
 import { bodyOf, status } from "./support/bodies.ts";
 import { accepts, eventsOf, loses, outboxOf, passWaits, refuses, refusal, rowOf, scriptedGraph, type Customer } from "./support/outbox.ts";
 import { handSender } from "./support/sender.ts";
-import { randomDigits, startRig } from "./support/worker.ts";
+import { byTest, randomDigits, startRig } from "./support/worker.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 after(async () => {
@@ -36,7 +36,7 @@ beforeEach(async () => {
 });
 
 const cancel = (messageId: string): Promise<void> =>
-  tenantTransaction(rig.app, box.number.scope, (tx) => cancelMessage(tx, box.number.scope, messageId, Date.now()));
+  tenantTransaction(rig.app, box.number.scope, (tx) => cancelMessage(tx, box.number.scope, messageId, byTest()));
 const texts = (): string[] => graph.ledger.map(({ text }) => text);
 const statesOf = async (ids: readonly { id: string }[]): Promise<(string | null)[]> => {
   const states: (string | null)[] = [];
@@ -289,7 +289,7 @@ test("a message that a status reports is never sent again, although Graph had as
 
 test("only an unknown message can be marked as failed, and what Meta reports later still shows", async () => {
   const { scope } = box.number;
-  const mark = (id: string): Promise<void> => tenantTransaction(rig.app, scope, (tx) => markMessageFailed(tx, scope, id, Date.now()));
+  const mark = (id: string): Promise<void> => tenantTransaction(rig.app, scope, (tx) => markMessageFailed(tx, scope, id, byTest()));
   const { id } = await box.send(await box.customer());
   await assert.rejects(mark(id), { code: "conflict" });
   graph.judge = loses;

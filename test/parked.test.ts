@@ -5,7 +5,7 @@ import { getParked, listParked } from "../src/webhooks/parked.ts";
 import { replayParked } from "../src/webhooks/replay.ts";
 import { readStats } from "../src/webhooks/stats.ts";
 import { bodyOf, message, type Element } from "./support/bodies.ts";
-import { randomDigits, startRig, type Connected } from "./support/worker.ts";
+import { byTest, randomDigits, startRig, type Connected } from "./support/worker.ts";
 
 const rig = await startRig({ after });
 const operator = { app: rig.app, platform: rig.platform, scope: null };
@@ -62,7 +62,7 @@ test("a tenant sees what was parked of its own with reason and update, and is to
   const theirs = { ...operator, scope: (await number()).scope };
   assert.deepEqual((await listParked(theirs, {})).data, []);
   await assert.rejects(getParked(theirs, parked.id), { code: "not_found" });
-  await assert.rejects(replayParked(theirs, parked.id), { code: "not_found" });
+  await assert.rejects(replayParked(theirs, parked.id, byTest()), { code: "not_found" });
 });
 
 test("what belongs to nobody is the operator's alone, and becomes its tenant's when the account is known but the update is bad", async () => {
@@ -73,7 +73,7 @@ test("what belongs to nobody is the operator's alone, and becomes its tenant's w
   assert.deepEqual([parked.reason, parked.tenantId], ["bad_update", null]);
   const total = (await readStats(operator)).parked;
   const mine = await rig.connect(await rig.tenant(), wanted);
-  assert.equal((await replayParked(operator, parked.id)).replayed, 1);
+  assert.equal((await replayParked(operator, parked.id, byTest())).replayed, 1);
   await rig.drain();
   const own = { ...operator, scope: mine.scope };
   assert.deepEqual([(await getParked(own, parked.id)).reason, (await readStats(own)).parked], ["bad_update", 1]);
@@ -88,10 +88,10 @@ test("a body that cannot be read is shown by its first 2 kB, and a replay of it 
   assert.ok(typeof parked.update === "string" && body.toString().startsWith(parked.update));
   assert.ok(Buffer.byteLength(parked.update) > limits.parkedPreviewBytesMax - 4);
   const before = await readStats(operator);
-  await replayParked(operator, parked.id);
+  await replayParked(operator, parked.id, byTest());
   await rig.drain();
   await forgetJournal();
-  await replayParked(operator, parked.id);
+  await replayParked(operator, parked.id, byTest());
   await rig.drain();
   assert.deepEqual(await getParked(operator, parked.id), { ...parked, parkedAt: (await getParked(operator, parked.id)).parkedAt });
   assert.deepEqual({ ...(await readStats(operator)), oldestPendingMs: 0 }, { ...before, oldestPendingMs: 0 });

@@ -19,6 +19,7 @@ const tools: readonly [string, string, string[]][] = [
     ["--type-aware", "--report-unused-disable-directives", "--deny-warnings", "."],
   ],
   ["The types hold", "typescript/bin/tsc", ["-p", "."]],
+  ["The types of the inbox hold", "typescript/bin/tsc", ["-p", "inbox"]],
   ["No file, export or dependency is unused", "knip/bin/knip.js", ["--no-progress"]],
 ];
 

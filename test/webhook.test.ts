@@ -123,7 +123,7 @@ test("Meta's verification is answered with its challenge as plain text, and with
     ["no mode", { "hub.verify_token": platform.verifyToken, "hub.challenge": "1" }],
     ["markup", { ...good, "hub.challenge": "<script>alert(1)</script>" }],
     ["a line break", { ...good, "hub.challenge": "1\r\nset-cookie: a=b" }],
-    ["an endless challenge", { ...good, "hub.challenge": "1".repeat(10_000) }],
+    ["an endless challenge", { ...good, "hub.challenge": "1".repeat(7_000) }],
     ["nothing", {}],
   ];
   for (const [name, query] of refused) {

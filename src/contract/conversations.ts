@@ -1,5 +1,7 @@
 /** Contacts and conversations. */
 import { Type, type Static } from "typebox";
+import { limits } from "../limits.ts";
+import { conversationStates, conversationViews } from "./inbox.ts";
 import { Id, Nullable, OneOf, Text, Time } from "./json.ts";
 
 export const ContactSummary = Type.Object({
@@ -11,10 +13,15 @@ export const ContactSummary = Type.Object({
 });
 export type ContactSummary = Static<typeof ContactSummary>;
 
+const optOutSources = ["keyword", "meta", "person"] as const;
+
 export const Contact = Type.Object({
   ...ContactSummary.properties,
   locale: Nullable(Type.String()),
-  optedOutAt: Nullable(Time),
+  optedOutAt: Nullable(
+    Type.String({ format: "date-time", description: "Since then no marketing templates are sent to them; all else is" }),
+  ),
+  optOutSource: Nullable(OneOf(optOutSources, { description: "A word or button of theirs, Meta's own opt-out, one of your people" })),
   createdAt: Time,
 });
 export type Contact = Static<typeof Contact>;
@@ -43,8 +50,11 @@ export const Conversation = Type.Object({
   inboundCount: Type.Integer(),
   outboundCount: Type.Integer(),
   unreadCount: Type.Integer(),
-  state: OneOf(["open", "closed"]),
+  state: OneOf(conversationStates, { description: "A customer who writes or calls opens it again" }),
+  snoozedUntil: Nullable(Time),
+  isWaiting: Type.Boolean({ description: "The customer has the last word; an automatic reply is no answer" }),
   assigneeId: Nullable(Id),
+  labelIds: Type.Array(Id),
   createdAt: Time,
 });
 export type Conversation = Static<typeof Conversation>;
@@ -55,6 +65,13 @@ export type ContactFilter = Static<typeof ContactFilter>;
 export const ConversationFilter = Type.Object({
   ...ContactFilter.properties,
   connectionId: Type.Optional(Id),
-  state: Type.Optional(OneOf(["open", "closed"])),
+  view: Type.Optional(
+    OneOf(conversationViews, { description: "Without `state`: only what is open. `closing_soon` lists what ends first" }),
+  ),
+  state: Type.Optional(OneOf(conversationStates)),
+  closingWithinHours: Type.Optional(Type.Integer({ minimum: 1, maximum: 24, default: limits.closingWithinHoursDefault })),
+  assigneeId: Type.Optional(Id),
+  labelId: Type.Optional(Id),
+  unread: Type.Optional(Type.Boolean()),
 });
 export type ConversationFilter = Static<typeof ConversationFilter>;

@@ -1,7 +1,7 @@
 /** Endpoints: where a tenant has its own updates sent to. */
 import { Type, type Static } from "typebox";
 import { limits } from "../limits.ts";
-import { Id, ListQuery, Nullable, OneOf, Text, Time } from "./json.ts";
+import { Id, ListQuery, Name, Nullable, OneOf, Text, Time } from "./json.ts";
 
 export const endpointForms = ["meta", "events"] as const;
 export type EndpointForm = (typeof endpointForms)[number];
@@ -43,7 +43,7 @@ export const Endpoint = Type.Object({
 export type Endpoint = Static<typeof Endpoint>;
 
 export const CreateEndpoint = Type.Object({
-  name: Text(),
+  name: Name(),
   url: Url,
   form: OneOf(endpointForms),
   topics: Type.Optional(Topics),
@@ -52,7 +52,7 @@ export const CreateEndpoint = Type.Object({
 export type CreateEndpoint = Static<typeof CreateEndpoint>;
 
 export const ChangeEndpoint = Type.Object({
-  name: Type.Optional(Text()),
+  name: Type.Optional(Name()),
   url: Type.Optional(Url),
   topics: Type.Optional(Topics),
   connectionIds: Type.Optional(ConnectionIds),

@@ -5,12 +5,28 @@ import { limits } from "../limits.ts";
 /** Times are ISO 8601 in UTC with milliseconds. */
 export const Time = Type.String({ format: "date-time", examples: ["2026-11-22T15:08:48.123Z"] });
 export const Id = Type.String({ format: "uuid" });
+/** What better-auth takes for an address when somebody signs in (zod 4): who had another one could never come back. */
+export const Email = Type.String({
+  minLength: 3,
+  maxLength: limits.emailCharsMax,
+  pattern: "^(?:[A-Za-z0-9_'+-]+\\.)*[A-Za-z0-9_'+-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9-]*\\.)+[A-Za-z]{2,}$",
+  examples: ["noa@example.com"],
+});
 /** Anything; written as it is stored. */
 export const AnyJson = Type.Unsafe<unknown>({});
 
 /** A text that PostgreSQL takes: no U+0000. */
 export function Text(options: { maxLength?: number; minLength?: number; description?: string } = {}) {
   return Type.String({ minLength: 1, maxLength: limits.apiTextCharsMax, pattern: "^[^\\u0000]*$", ...options });
+}
+
+/** The mark of `Name`, which `http/validate.ts` looks for. */
+export const nameMark = "x-kesher-name";
+
+/** A name that somebody gives to something: taken without hidden characters and marks of direction (`core/text.ts`), in one line. */
+export function Name(options: { maxLength?: number; description?: string } = {}) {
+  const marked = { ...options, [nameMark]: true };
+  return Text(marked);
 }
 
 /** `type: [T, "null"]`: the form that serialises without a second validation, and that OpenAPI 3.1 knows. */

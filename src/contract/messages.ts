@@ -1,6 +1,7 @@
 /** Messages as they are read: reactions, edits and revokes are already applied. */
 import { Type, type Static } from "typebox";
-import { AnyJson, Id, Nullable, OneOf, Text, Time } from "./json.ts";
+import { limits } from "../limits.ts";
+import { AnyJson, Id, ListQuery, Nullable, OneOf, Text, Time } from "./json.ts";
 
 const messageStatuses = [
   "received",
@@ -94,8 +95,33 @@ export const Message = Type.Object({
 });
 export type Message = Static<typeof Message>;
 
-export const MessageFilter = Type.Object({ waMessageId: Type.Optional(Text()), conversationId: Type.Optional(Id) });
+export const MessageFilter = Type.Object({
+  waMessageId: Type.Optional(Text()),
+  conversationId: Type.Optional(Id),
+  connectionId: Type.Optional(Id),
+});
 export type MessageFilter = Static<typeof MessageFilter>;
+
+/**
+ * A thread can be opened at any place: `around` a message (it is in the page), then on with `after` (older) and `before` (newer). Only one of the
+ * three. Every page is newest first.
+ */
+export const ThreadQuery = Type.Object({
+  ...ListQuery.properties,
+  before: Type.Optional(
+    Type.String({ minLength: 1, maxLength: limits.cursorCharsMax, description: "`previous` of a page: what is newer" }),
+  ),
+  around: Type.Optional(Type.String({ format: "uuid", description: "Our id of a message of this conversation" })),
+});
+export type ThreadQuery = Static<typeof ThreadQuery>;
+
+/** `next` leads to older messages, null at the first one; `previous` to newer ones, and is never null in a page with messages: more may come. */
+export const ThreadPage = Type.Object({
+  data: Type.Array(Message),
+  next: Nullable(Type.String({ description: "Give it as `after` for older messages" })),
+  previous: Nullable(Type.String({ description: "Give it as `before` for newer messages" })),
+});
+export type ThreadPage = Static<typeof ThreadPage>;
 
 export const TimelineEntry = Type.Object({
   type: OneOf(["message.created", "message.status", "message.edited", "message.revoked", "reaction.changed"]),

@@ -1,7 +1,7 @@
 /** What came from Meta: deliveries, what was parked of them, and the counts. */
 import { Type, type Static } from "typebox";
 import { limits } from "../limits.ts";
-import { AnyJson, Id, Nullable, OneOf, Time } from "./json.ts";
+import { AnyJson, Id, ListQuery, Nullable, OneOf, Time } from "./json.ts";
 
 const parkedReasons = ["unreadable", "unrouted", "number_mismatch", "bad_update", "rejected_by_database", "crashed_worker"] as const;
 
@@ -35,6 +35,16 @@ export const Delivery = Type.Object({
   bytes: Type.Integer(),
 });
 export type Delivery = Static<typeof Delivery>;
+
+export const DeliveryQuery = Type.Object({
+  ...ListQuery.properties,
+  state: Type.Optional(
+    OneOf(deliveryStates, { description: "A page looks at a bounded number of deliveries: it may be empty and have a `next`" }),
+  ),
+  from: Type.Optional(Time),
+  to: Type.Optional(Time),
+});
+export type DeliveryQuery = Static<typeof DeliveryQuery>;
 
 export const DeliveryDetail = Type.Object({
   ...Delivery.properties,

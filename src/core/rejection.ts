@@ -2,7 +2,9 @@
 import type { Problem, ProblemCode } from "../contract/problem.ts";
 
 /** What a problem says beyond its sentence. */
-export type RejectionFacts = Partial<Pick<Problem, "errors" | "windowExpiredAt" | "templates">>;
+export type RejectionFacts = Partial<
+  Pick<Problem, "errors" | "windowExpiredAt" | "templates" | "retryAfterSeconds" | "resetsAt" | "reason" | "choice" | "sentence" | "action">
+>;
 
 export class Rejection extends Error {
   readonly code: ProblemCode;

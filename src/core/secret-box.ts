@@ -31,29 +31,72 @@ export function sealSecret(keys: readonly EncryptionKey[], context: SecretContex
 
 /** Throws a SecretBoxError when the key is not there, or when the bytes were changed or moved. */
 export function openSecret(keys: readonly EncryptionKey[], context: SecretContext, sealed: Uint8Array): string {
+  const { keyId, wrapped, inner } = readSealed(context, sealed);
+  const ownKey = unwrap(keys, context, { keyId, wrapped });
+  try {
+    return decrypt(ownKey, boundTo(context, ""), inner).toString("utf8");
+  } catch {
+    throw doesNotOpen(context, keyId);
+  }
+}
+
+/** The id of the key that wraps it; null for what is no sealed secret. */
+export function keyIdOf(sealed: Uint8Array): string | null {
+  const [version, keyId] = Buffer.from(sealed).toString("ascii").split(".", 3);
+  return version === "v1" && keyId !== undefined && isKeyId(keyId) ? keyId : null;
+}
+
+/** With what every secret begins that this key wraps. */
+export function prefixOf(key: EncryptionKey): Buffer {
+  return Buffer.from(`v1.${key.id}.`, "ascii");
+}
+
+/**
+ * The same secret, wrapped by the first key: only the 32 bytes of its own key are sealed anew, and the secret itself is not opened. Throws a
+ * SecretBoxError like `openSecret`.
+ */
+export function rewrapSecret(keys: readonly EncryptionKey[], context: SecretContext, sealed: Uint8Array): Buffer {
+  const [key] = keys;
+  if (key === undefined) throw new SecretBoxError("There is no encryption key to wrap secrets with. Set ENCRYPTION_KEYS.");
+  const { keyId, wrapped, rest } = readSealed(context, sealed);
+  const { nonce, ciphertext, tag } = encrypt(key.key, boundTo(context, key.id), unwrap(keys, context, { keyId, wrapped }));
+  const part = Buffer.concat([nonce, ciphertext, tag]).toString("base64url");
+  return Buffer.from(["v1", key.id, part, ...rest].join("."), "ascii");
+}
+
+type Sealed = { nonce: Buffer; ciphertext: Buffer; tag: Buffer };
+
+type Read = { keyId: string; wrapped: Buffer; inner: Sealed; /** Its other parts, as they are stored. */ rest: readonly string[] };
+
+function readSealed(context: SecretContext, sealed: Uint8Array): Read {
   const [version, keyId, ...encoded] = Buffer.from(sealed).toString("ascii").split(".");
   const [wrapped, nonce, ciphertext, tag] = encoded.map((part) => Buffer.from(part, "base64url"));
   const isWhole = wrapped?.length === 60 && nonce?.length === 12 && tag?.length === 16 && encoded.length === 4;
   if (version !== "v1" || keyId === undefined || !isKeyId(keyId) || !isWhole || ciphertext === undefined) {
     throw new SecretBoxError(`What is stored in ${place(context)} is not a sealed secret.`);
   }
+  return { keyId, wrapped, inner: { nonce, ciphertext, tag }, rest: encoded.slice(1) };
+}
+
+function unwrap(keys: readonly EncryptionKey[], context: SecretContext, { keyId, wrapped }: Pick<Read, "keyId" | "wrapped">): Buffer {
   const key = keys.find((one) => one.id === keyId);
   if (key === undefined) {
     throw new SecretBoxError(`${place(context)} was sealed with the key "${keyId}", which ENCRYPTION_KEYS does not hold. Add it back.`);
   }
   try {
     const outer = { nonce: wrapped.subarray(0, 12), ciphertext: wrapped.subarray(12, 44), tag: wrapped.subarray(44) };
-    const ownKey = decrypt(key.key, boundTo(context, key.id), outer);
-    return decrypt(ownKey, boundTo(context, ""), { nonce, ciphertext, tag }).toString("utf8");
+    return decrypt(key.key, boundTo(context, key.id), outer);
   } catch {
-    // The cipher's own error says nothing more.
-    throw new SecretBoxError(
-      `${place(context)} does not open with the key "${keyId}": other key bytes, changed, or moved from another row.`,
-    );
+    throw doesNotOpen(context, keyId);
   }
 }
 
-type Sealed = { nonce: Buffer; ciphertext: Buffer; tag: Buffer };
+/** The cipher's own error says nothing more. */
+function doesNotOpen(context: SecretContext, keyId: string): SecretBoxError {
+  return new SecretBoxError(
+    `${place(context)} does not open with the key "${keyId}": other key bytes, changed, or moved from another row.`,
+  );
+}
 
 function encrypt(key: Uint8Array, context: Buffer, plain: Uint8Array): Sealed {
   const nonce = randomBytes(12);

@@ -11,6 +11,37 @@ export function cleanText(text: string): string {
   return wellFormed.includes("\0") ? wellFormed.replaceAll("\0", "") : wellFormed;
 }
 
+/** Takes no place on the screen, or turns the direction of what follows it: a name that holds it looks like another one. */
+const hidden =
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- these are the ones to be removed
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
+/** They join emoji and part Persian words; elsewhere they only hide. */
+const joinerRun = /([\u200c\u200d])[\u200c\u200d]+/g;
+const idleJoiner = /(?<=^|[\s!-~])[\u200c\u200d]|[\u200c\u200d](?=$|[\s!-~])/g;
+/** A Hebrew letter with points and an accent has five. */
+export const markFlood = /(\p{M}{6})\p{M}+/gu;
+
+/**
+ * A name as it may be shown anywhere: people's, tenants', keys', labels', customers'. One line, without control characters, marks of direction,
+ * invisible characters and floods of combining marks; '' when nothing is left. Not for what people say: that is shown as it is, isolated.
+ */
+export function cleanName(text: string): string {
+  return (
+    text
+      .toWellFormed()
+      .normalize("NFC")
+      .replaceAll(/\s+/g, " ")
+      .replaceAll(hidden, "")
+      .replaceAll(joinerRun, "$1")
+      .replaceAll(idleJoiner, "")
+      // What was parted by something hidden belongs together now.
+      .normalize("NFC")
+      .replaceAll(markFlood, "$1")
+      .replaceAll(/ {2,}/g, " ")
+      .trim()
+  );
+}
+
 /** The first `charsMax` UTF-16 units, one less where that would split a surrogate pair. */
 export function clipText(text: string, charsMax: number): string {
   if (text.length <= charsMax) return text;

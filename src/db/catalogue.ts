@@ -11,10 +11,10 @@ type Line = { of: string; line: string };
 
 /** Tables that migrations made: not those of extensions, and of partitions only the one that takes what finds no other. */
 const ours = `
-  select c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relacl, c.relowner,
+  select c.oid, (case when c.relnamespace = 'public'::regnamespace then '' else c.relnamespace::regnamespace || '.' end || c.relname)::name as relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relacl, c.relowner,
          c.relispartition
     from pg_class c
-   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')
+   where c.relnamespace in (select oid from pg_namespace where nspname in ('public', 'auth')) and c.relkind in ('r', 'p', 'v', 'm', 'S')
      and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
                         and (d.deptype = 'e' or d.deptype = 'i' and c.relkind = 'S'))
      and (not c.relispartition or pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT')`;

@@ -15,6 +15,10 @@ export type Databases = {
   /** The one session that takes webhooks in, pipelined. */
   receiver: Db;
   platform: Db;
+  /** People and their sessions; the schema `auth`. */
+  auth: Db;
+  /** Retention, exports, erasures. */
+  privacy: Db;
   /** Whether the receiver's session has warned since it was last asked. */
   hasWarned: () => boolean;
   inUse: () => { inUse: number; waiting: number };
@@ -36,6 +40,8 @@ export function openDatabases(server: Server, onError: (error: Error) => void): 
     name: "platform",
     connectionsMax: limits.platformConnectionsMax,
   });
+  const auth = openPool(server, { ...common, role: "kesher_auth", name: "people", connectionsMax: limits.authConnectionsMax });
+  const privacy = openPool(server, { ...common, role: "kesher_privacy", name: "privacy", connectionsMax: limits.privacyConnectionsMax });
   const receiver = openPool(server, {
     role: "kesher_ingest",
     name: "receiver",
@@ -48,7 +54,7 @@ export function openDatabases(server: Server, onError: (error: Error) => void): 
       if (severity === "WARNING") warnings += 1;
     },
   });
-  const all = [owner, app, ingest, receiver, platform];
+  const all = [owner, app, ingest, receiver, platform, auth, privacy];
   return {
     server,
     owner,
@@ -56,6 +62,8 @@ export function openDatabases(server: Server, onError: (error: Error) => void): 
     ingest,
     receiver,
     platform,
+    auth,
+    privacy,
     hasWarned: () => {
       const warned = warnings > 0;
       warnings = 0;

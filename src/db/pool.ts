@@ -6,7 +6,7 @@ import pg from "pg";
 import type { Statement, Value } from "./statement.ts";
 import { limits } from "../limits.ts";
 
-export type Role = "kesher_app" | "kesher_ingest" | "kesher_platform" | "owner";
+export type Role = "kesher_app" | "kesher_ingest" | "kesher_platform" | "kesher_keys" | "kesher_auth" | "kesher_privacy" | "owner";
 
 /** Where the server is: a URL, or the socket of the embedded one. */
 export type Server = { connectionString: string } | { host: string; port: number; user: string; database: string };
@@ -42,6 +42,8 @@ export function openPool(server: Server, options: PoolOptions): Db {
     `-c idle_in_transaction_session_timeout=${limits.idleInTransactionMsMax}`,
     `-c lock_timeout=${limits.lockWaitMsMax}`,
     ...(options.role === "kesher_ingest" ? ingestPlans : []),
+    // better-auth names its tables without their schema.
+    ...(options.role === "kesher_auth" ? ["-c search_path=auth,public"] : []),
     "-c jit=off",
   ];
   const pool = new pg.Pool({

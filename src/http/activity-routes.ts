@@ -4,8 +4,11 @@ import { ActivityEvent, ActivityQuery, StreamHeaders, StreamQuery } from "../con
 import { ListOf, TenantQuery } from "../contract/json.ts";
 import { Problem } from "../contract/problem.ts";
 import type { Rejection } from "../core/rejection.ts";
+import type { TenantScope } from "../core/scope.ts";
 import { limits } from "../limits.ts";
 import { activityHead, listActivity } from "../services/activity/list.ts";
+import { ofConnection } from "../services/activity/of-connection.ts";
+import { streamQuota } from "../services/tenants/quotas.ts";
 import { requireScope, tenantOf } from "./authenticate.ts";
 import { principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 import type { Streams } from "./stream.ts";
@@ -14,6 +17,7 @@ export function registerActivityRoutes(api: Api, deps: RouteDeps, streams: Strea
   api.get(
     "/activity",
     {
+      config: { oneConnection: "handler" },
       schema: {
         tags: ["activity"],
         summary: "List activity, oldest first",
@@ -26,7 +30,9 @@ export function registerActivityRoutes(api: Api, deps: RouteDeps, streams: Strea
       const principal = principalOf(request);
       requireScope(principal, "read");
       const limit = request.query.limit ?? limits.listLimitDefault;
-      const data = await listActivity(deps.app, tenantOf(principal, request.query.tenantId), Number(request.query.after ?? 0), limit);
+      const [scope, after] = [tenantOf(principal, request.query.tenantId), Number(request.query.after ?? 0)];
+      if (principal.connectionId !== null) return listOfConnection(deps, scope, { after, limit, connectionId: principal.connectionId });
+      const data = await listActivity(deps.app, scope, after, limit);
       const last = data.at(-1);
       return { data, next: last === undefined || data.length < limit ? null : String(last.seq) };
     },
@@ -36,6 +42,7 @@ export function registerActivityRoutes(api: Api, deps: RouteDeps, streams: Strea
     "/activity/stream",
     {
       exposeHeadRoute: false,
+      config: { oneConnection: "handler" },
       schema: {
         tags: ["activity"],
         summary: "Follow activity",
@@ -56,15 +63,30 @@ export function registerActivityRoutes(api: Api, deps: RouteDeps, streams: Strea
       const principal = principalOf(request);
       requireScope(principal, "read");
       const scope = tenantOf(principal, request.query.tenantId);
-      const refusal = streams.refusal(scope.tenantId);
+      const quota = await streamQuota(deps.app, scope, deps.nowMs());
+      const refusal = streams.refusal(scope.tenantId, quota);
       if (refusal !== null) throw refusal;
       const cursor = request.headers["last-event-id"] ?? request.query.after;
       const afterSeq = cursor === undefined ? await activityHead(deps.app, scope) : Number(cursor);
       // Between the look and the head others may have come.
-      const lateRefusal: Rejection | null = streams.refusal(scope.tenantId);
+      const lateRefusal: Rejection | null = streams.refusal(scope.tenantId, quota);
       if (lateRefusal !== null) throw lateRefusal;
       reply.hijack();
-      streams.open({ request: request.raw, response: reply.raw, scope, afterSeq, isStillValid: principal.isStillValid });
+      const filter = principal.connectionId === null ? null : ofConnection(deps.app, scope, principal.connectionId);
+      streams.open({ request: request.raw, response: reply.raw, scope, afterSeq, filter, isStillValid: principal.isStillValid });
     },
   );
+}
+
+/** One read of the whole activity at most: `next` leads over what was left out, so that nothing is looked at twice. */
+async function listOfConnection(
+  { app }: RouteDeps,
+  scope: TenantScope,
+  { after, limit, connectionId }: { after: number; limit: number; connectionId: string },
+): Promise<{ data: ActivityEvent[]; next: string | null }> {
+  const read = await listActivity(app, scope, after, limits.activityPageMax);
+  const own = await ofConnection(app, scope, connectionId)(read);
+  const data = own.slice(0, limit);
+  const last = own.length > limit ? data.at(-1) : read.length === limits.activityPageMax ? read.at(-1) : undefined;
+  return { data, next: last === undefined ? null : String(last.seq) };
 }

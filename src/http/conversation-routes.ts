@@ -2,14 +2,14 @@
 import { Type, type TSchema } from "typebox";
 import { Contact, ContactFilter, Conversation, ConversationFilter, Window } from "../contract/conversations.ts";
 import { IdParams, ListOf, ListQuery, TenantQuery } from "../contract/json.ts";
-import { Message, MessageFilter, TimelineEntry } from "../contract/messages.ts";
+import { Message, MessageFilter, ThreadPage, ThreadQuery, TimelineEntry } from "../contract/messages.ts";
 import type { TenantScope } from "../core/scope.ts";
 import { getContact, listContacts } from "../services/whatsapp/contact-list.ts";
 import { listConversations, readConversation, readWindow } from "../services/whatsapp/conversation-list.ts";
 import { getMessage, listConversationMessages, listMessages } from "../services/whatsapp/message-list.ts";
 import { readTimeline } from "../services/whatsapp/message-timeline.ts";
 import { idOf, requireScope, tenantOf } from "./authenticate.ts";
-import { principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
+import { personOf, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 import type { FastifyRequest } from "fastify";
 
 const list = { ...ListQuery.properties, ...TenantQuery.properties };
@@ -36,6 +36,7 @@ export function registerConversationRoutes(api: Api, deps: RouteDeps): void {
   api.get(
     "/conversations",
     {
+      config: { oneConnection: "filter" },
       schema: {
         tags: ["conversations"],
         summary: "List conversations, latest message first",
@@ -43,23 +44,32 @@ export function registerConversationRoutes(api: Api, deps: RouteDeps): void {
         response: { ...problemResponses, 200: ListOf(Conversation) },
       },
     },
-    async (request) => listConversations(app, readerOf(request, request.query), request.query),
+    async (request) => listConversations(app, readerOf(request, request.query), request.query, personOf(principalOf(request))),
   );
-  api.get("/conversations/:id", { schema: one("Read a conversation", Conversation) }, async (request) =>
+  api.get("/conversations/:id", { config: ofConversation, schema: one("Read a conversation", Conversation) }, async (request) =>
     readConversation(app, readerOf(request, request.query), idOf(request.params.id)),
   );
-  api.get("/conversations/:id/window", { schema: one("Read a conversation's 24-hour window", Window) }, async (request) =>
-    readWindow(app, readerOf(request, request.query), idOf(request.params.id)),
+  api.get(
+    "/conversations/:id/window",
+    { config: ofConversation, schema: one("Read a conversation's 24-hour window", Window) },
+    async (request) => readWindow(app, readerOf(request, request.query), idOf(request.params.id)),
   );
   api.get(
     "/conversations/:id/messages",
-    { schema: { ...one("List a conversation's messages, newest first by Meta's time", ListOf(Message)), querystring: Type.Object(list) } },
+    {
+      config: ofConversation,
+      schema: {
+        ...one("List a conversation's messages, newest first by Meta's time", ThreadPage),
+        querystring: Type.Object({ ...ThreadQuery.properties, ...TenantQuery.properties }),
+      },
+    },
     async (request) => listConversationMessages(app, readerOf(request, request.query), idOf(request.params.id), request.query),
   );
 
   api.get(
     "/messages",
     {
+      config: { oneConnection: "filter" },
       schema: {
         tags: ["messages"],
         summary: "List messages",
@@ -69,15 +79,18 @@ export function registerConversationRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request) => listMessages(app, readerOf(request, request.query), request.query),
   );
-  api.get("/messages/:id", { schema: { ...one("Read a message", Message), tags: ["messages"] } }, async (request) =>
+  api.get("/messages/:id", { config: ofMessage, schema: { ...one("Read a message", Message), tags: ["messages"] } }, async (request) =>
     getMessage(app, readerOf(request, request.query), idOf(request.params.id)),
   );
   api.get(
     "/messages/:id/timeline",
-    { schema: { ...one("Read what became of a message", ListOf(TimelineEntry)), tags: ["messages"] } },
+    { config: ofMessage, schema: { ...one("Read what became of a message", ListOf(TimelineEntry)), tags: ["messages"] } },
     async (request) => readTimeline(app, readerOf(request, request.query), idOf(request.params.id)),
   );
 }
+
+const ofConversation = { oneConnection: "conversation" } as const;
+const ofMessage = { oneConnection: "message" } as const;
 
 function one<Answer extends TSchema>(summary: string, answer: Answer) {
   return {

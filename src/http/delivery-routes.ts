@@ -1,7 +1,7 @@
 /** What came from Meta and what became of it: deliveries, parked updates, replays, counts. */
 import { Type } from "typebox";
 import { IdParams, ListOf, ListQuery, TenantQuery } from "../contract/json.ts";
-import { Delivery, DeliveryDetail, ParkedUpdate, Replayed, ReplayRange, Stats } from "../contract/webhooks.ts";
+import { Delivery, DeliveryDetail, DeliveryQuery, ParkedUpdate, Replayed, ReplayRange, Stats } from "../contract/webhooks.ts";
 import { getDelivery, listDeliveries } from "../webhooks/deliveries.ts";
 import { getParked, listParked, type Reach } from "../webhooks/parked.ts";
 import { replayDelivery, replayDeliveryRange, replayParked, replayParkedRange } from "../webhooks/replay.ts";
@@ -17,6 +17,7 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
     requireScope(principal, scope);
     return { app: deps.app, platform: deps.platform, scope: tenant };
   };
+  const byOf = (request: FastifyRequest) => ({ actor: principalOf(request).actor, nowMs: deps.nowMs() });
   const replayed = { ...problemResponses, 202: Replayed };
 
   api.get(
@@ -57,7 +58,7 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
       },
     },
     async (request, reply) => {
-      const answer = await replayParked(reachOf(request, request.query, "manage"), idOf(request.params.id));
+      const answer = await replayParked(reachOf(request, request.query, "manage"), idOf(request.params.id), byOf(request));
       deps.wakeWorkers();
       return reply.code(202).send(answer);
     },
@@ -74,7 +75,7 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
       },
     },
     async (request, reply) => {
-      const answer = await replayParkedRange(reachOf(request, request.query, "manage"), request.body);
+      const answer = await replayParkedRange(reachOf(request, request.query, "manage"), request.body, byOf(request));
       deps.wakeWorkers();
       return reply.code(202).send(answer);
     },
@@ -100,7 +101,7 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
         tags: ["operations"],
         summary: "List deliveries",
         description: "Admin key.",
-        querystring: ListQuery,
+        querystring: DeliveryQuery,
         response: { ...problemResponses, 200: ListOf(Delivery) },
       },
     },
@@ -132,7 +133,7 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       requirePlatform(principalOf(request));
-      const answer = await replayDelivery(deps.platform, idOf(request.params.id));
+      const answer = await replayDelivery(deps.platform, idOf(request.params.id), byOf(request));
       deps.wakeWorkers();
       return reply.code(202).send(answer);
     },
@@ -150,7 +151,7 @@ export function registerDeliveryRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       requirePlatform(principalOf(request));
-      const answer = await replayDeliveryRange(deps.platform, request.body);
+      const answer = await replayDeliveryRange(deps.platform, request.body, byOf(request));
       deps.wakeWorkers();
       return reply.code(202).send(answer);
     },

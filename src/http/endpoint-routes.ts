@@ -26,7 +26,8 @@ const tags = ["endpoints"];
 
 export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
   const rules = deps.forwarding?.rules ?? { allowsLoopback: false };
-  const toolsOf = () => ({ seal: deps.seal, rules, nowMs: deps.nowMs() });
+  const byOf = (request: FastifyRequest) => ({ actor: principalOf(request).actor, nowMs: deps.nowMs() });
+  const toolsOf = (request: FastifyRequest) => ({ seal: deps.seal, rules, ...byOf(request) });
   const changed = (scope: TenantScope): void => deps.hub.publish([scope.tenantId]);
 
   api.post(
@@ -45,7 +46,7 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request, request.query, "manage");
-      const made = await createEndpoint(deps.app, scope, request.body, toolsOf());
+      const made = await createEndpoint(deps.app, scope, request.body, toolsOf(request));
       changed(scope);
       return reply.code(201).send(made);
     },
@@ -93,7 +94,7 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request) => {
       const scope = scopeOf(request, request.query, "manage");
-      const after = await changeEndpoint(deps.app, scope, idOf(request.params.id), { wanted: request.body, tools: toolsOf() });
+      const after = await changeEndpoint(deps.app, scope, idOf(request.params.id), { wanted: request.body, tools: toolsOf(request) });
       changed(scope);
       return after;
     },
@@ -112,7 +113,7 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request, request.query, "manage");
-      await deleteEndpoint(deps.app, scope, idOf(request.params.id), deps.nowMs());
+      await deleteEndpoint(deps.app, scope, idOf(request.params.id), byOf(request));
       changed(scope);
       return reply.code(204).send(null);
     },
@@ -133,7 +134,7 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request) => {
       const scope = scopeOf(request, request.query, "manage");
-      const rotated = await rotateSecret(deps.app, scope, idOf(request.params.id), toolsOf());
+      const rotated = await rotateSecret(deps.app, scope, idOf(request.params.id), toolsOf(request));
       changed(scope);
       return rotated;
     },
@@ -152,7 +153,10 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request) => {
       const scope = scopeOf(request, request.query, "manage");
-      const after = await changeEndpoint(deps.app, scope, idOf(request.params.id), { wanted: { state: "active" }, tools: toolsOf() });
+      const after = await changeEndpoint(deps.app, scope, idOf(request.params.id), {
+        wanted: { state: "active" },
+        tools: toolsOf(request),
+      });
       changed(scope);
       return after;
     },
@@ -209,7 +213,8 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request, request.query, "manage");
-      return reply.code(202).send(await replayEndpoint(deps.app, scope, idOf(request.params.id), request.body));
+      const wanted = { endpointId: idOf(request.params.id), range: request.body };
+      return reply.code(202).send(await replayEndpoint(deps.app, scope, wanted, byOf(request)));
     },
   );
 
@@ -226,8 +231,8 @@ export function registerEndpointRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request, request.query, "manage");
-      const [id, deliveryId] = [idOf(request.params.id), idOf(request.params.deliveryId)];
-      return reply.code(202).send(await replayEndpointDelivery(deps.app, scope, id, deliveryId));
+      const wanted = { endpointId: idOf(request.params.id), deliveryId: idOf(request.params.deliveryId) };
+      return reply.code(202).send(await replayEndpointDelivery(deps.app, scope, wanted, byOf(request)));
     },
   );
 }

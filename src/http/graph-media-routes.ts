@@ -11,11 +11,12 @@ import type { MediaStore } from "../services/media-store.ts";
 import { mediaByWaId, removeMedia, type MediaRow } from "../services/whatsapp/media.ts";
 import { storeUpload } from "../services/whatsapp/media-send.ts";
 import { findConnection } from "../services/whatsapp/outbox/recipients.ts";
-import { requireScope, tenantOf, type Authenticator } from "./authenticate.ts";
+import { requireScope, tenantOf, type Authenticator, type Principal } from "./authenticate.ts";
 import type { Scope } from "../contract/tenants.ts";
 import { registerForms, withForm } from "./form.ts";
 import { graphPaths } from "./graph-routes.ts";
 import { answerInMetasWords, sendMetaError, unknownObject, type MetaError } from "./graph-shape.ts";
+import { mayTouch } from "./one-connection.ts";
 import { principalOf, type Api, type RouteDeps } from "./route.ts";
 
 export type GraphMediaOptions = {
@@ -50,6 +51,7 @@ function registerUpload(api: Api, deps: RouteDeps, { store, path, hide }: Where)
   api.post(
     `${path}/media`,
     {
+      config: ofHandler,
       schema: {
         hide,
         tags: ["media"],
@@ -62,9 +64,10 @@ function registerUpload(api: Api, deps: RouteDeps, { store, path, hide }: Where)
     },
     async (request, reply) => {
       const scope = scopeOf(request, request.query.tenantId, "send");
+      const principal = principalOf(request);
       const { phoneNumberId } = request.params;
       const number = await tenantTransaction(deps.app, scope, (tx) => findConnection(tx, scope, { phoneNumberId }));
-      if (number === null) return sendMetaError(reply, unknownObject(phoneNumberId));
+      if (number === null || !mayTouch(principal, number.connectionId)) return sendMetaError(reply, unknownObject(phoneNumberId));
       const { waMediaId } = await withForm(request, { store, scope }, ({ file, fileName, mimeType, fields }) => {
         const declaredMimeType = fields.get("type") ?? mimeType;
         const upload = { file, fileName, declaredMimeType, connectionId: number.connectionId };
@@ -79,12 +82,17 @@ function registerFile(api: Api, deps: RouteDeps, { store, publicUrl, path, hide 
   const params = Type.Object({ version: Type.Optional(Type.String()), mediaId: Type.String() });
   api.get(
     path,
-    { schema: { hide, tags: ["media"], summary: "Where a file lies, in Meta's own shape", params, querystring: Query, response: answers } },
+    {
+      config: ofHandler,
+      schema: { hide, tags: ["media"], summary: "Where a file lies, in Meta's own shape", params, querystring: Query, response: answers },
+    },
     async (request, reply) => {
       const scope = scopeOf(request, request.query.tenantId, "read");
       const { mediaId } = request.params;
       const row = await tenantTransaction(deps.app, scope, (tx) => mediaByWaId(tx, scope, mediaId));
-      if (row === null || row.state !== "stored") return sendMetaError(reply, notThere(row, mediaId));
+      const isTheirs = row !== null && mayTouch(principalOf(request), row.connectionId);
+      if (!isTheirs) return sendMetaError(reply, unknownObject(mediaId));
+      if (row.state !== "stored") return sendMetaError(reply, notThere(row, mediaId));
       const origin = publicUrl ?? `${request.protocol}://${request.host}`;
       return reply.send({
         messaging_product: "whatsapp",
@@ -100,6 +108,7 @@ function registerFile(api: Api, deps: RouteDeps, { store, publicUrl, path, hide 
   api.delete(
     path,
     {
+      config: ofHandler,
       schema: {
         hide,
         tags: ["media"],
@@ -111,10 +120,12 @@ function registerFile(api: Api, deps: RouteDeps, { store, publicUrl, path, hide 
     },
     async (request, reply) => {
       const scope = scopeOf(request, request.query.tenantId, "send");
-      return deleteMedia(reply, { deps, store, scope }, request.params.mediaId);
+      return deleteMedia(reply, { deps, store, scope, principal: principalOf(request) }, request.params.mediaId);
     },
   );
 }
+
+const ofHandler = { oneConnection: "handler" } as const;
 
 function scopeOf(request: FastifyRequest, tenantId: string | undefined, needed: Scope): TenantScope {
   const principal = principalOf(request);
@@ -125,11 +136,12 @@ function scopeOf(request: FastifyRequest, tenantId: string | undefined, needed: 
 /** What customers sent is part of their messages, and is not deleted so. */
 async function deleteMedia(
   reply: FastifyReply,
-  { deps, store, scope }: { deps: RouteDeps; store: MediaStore; scope: TenantScope },
+  { deps, store, scope, principal }: { deps: RouteDeps; store: MediaStore; scope: TenantScope; principal: Principal },
   mediaId: string,
 ): Promise<FastifyReply> {
   const row = await tenantTransaction(deps.app, scope, (tx) => mediaByWaId(tx, scope, mediaId));
-  if (row === null || row.direction !== "outbound") return sendMetaError(reply, unknownObject(mediaId));
+  if (row === null || row.direction !== "outbound" || !mayTouch(principal, row.connectionId))
+    return sendMetaError(reply, unknownObject(mediaId));
   await removeMedia({ app: deps.app, store }, scope, [row.id]);
   return reply.send({ success: true });
 }

@@ -17,6 +17,7 @@ import { sendWish } from "../services/whatsapp/outbox/send-groups.ts";
 import { tellRead } from "../services/whatsapp/read-receipts.ts";
 import { requireScope, tenantOf, type Authenticator } from "./authenticate.ts";
 import { answerInMetasWords, sendMetaError, unknownObject, type MetaError } from "./graph-shape.ts";
+import { mayTouch } from "./one-connection.ts";
 import { principalOf, type Api, type RouteDeps } from "./route.ts";
 import type { FastifyReply, FastifyRequest } from "fastify";
 
@@ -42,6 +43,7 @@ function registerMessages(api: Api, deps: RouteDeps, { authenticate, path, hide 
       onRequest: async (request) => {
         request.principal = await authenticate(request);
       },
+      config: { oneConnection: "handler" },
       schema: {
         hide,
         tags: ["messages"],
@@ -57,7 +59,7 @@ function registerMessages(api: Api, deps: RouteDeps, { authenticate, path, hide 
       const scope = tenantOf(principal, request.query.tenantId);
       const { phoneNumberId } = request.params;
       const number = await tenantTransaction(deps.app, scope, (tx) => findConnection(tx, scope, { phoneNumberId }));
-      if (number === null) return sendMetaError(reply, unknownObject(phoneNumberId));
+      if (number === null || !mayTouch(principal, number.connectionId)) return sendMetaError(reply, unknownObject(phoneNumberId));
       const parsed = parseOutgoing(request.body);
       switch (parsed.kind) {
         case "invalid":
@@ -70,7 +72,7 @@ function registerMessages(api: Api, deps: RouteDeps, { authenticate, path, hide 
         case "read":
           return answerRead(deps, scope, number, { read: parsed, reply });
         case "message":
-          return answerMessage(deps, scope, number, { message: parsed, keyed: keyedBy(request), reply });
+          return answerMessage(deps, scope, number, { message: parsed, keyed: keyedBy(request), only: principal.connectionId, reply });
         default:
           return parsed satisfies never;
       }
@@ -107,8 +109,9 @@ async function answerMessage(
   deps: RouteDeps,
   scope: TenantScope,
   { connectionId }: SendingConnection,
-  { message, keyed, reply }: { message: Extract<ParsedOutgoing, { kind: "message" }>; keyed: Keyed | null; reply: FastifyReply },
+  call: { message: Extract<ParsedOutgoing, { kind: "message" }>; keyed: Keyed | null; only: string | null; reply: FastifyReply },
 ): Promise<FastifyReply> {
+  const { message, keyed, only, reply } = call;
   const { to, content, replyTo, callback } = message;
   const { app, nowMs, wakeSends } = deps;
   const wish = {
@@ -121,6 +124,7 @@ async function answerMessage(
     whenTheyWrite: null,
     callback,
     resendOf: null,
+    onlyConnectionId: only,
   };
   const { id } = await sendWish({ app, nowMs, wakeSends }, scope, { readAt: () => wish, keyed });
   // It is queued: an error now would make the caller send it once more. What cannot be read is not known yet.

@@ -37,8 +37,11 @@ const words: Readonly<Partial<Record<ProblemCode, Words>>> = {
   unauthorized: { status: 401, code: 190, message: "Invalid OAuth access token - Cannot parse access token" },
   forbidden: { status: 403, code: 10, message: "(#10) Application does not have permission for this action" },
   window_closed: { status: 400, code: 131_047, message: "(#131047) Re-engagement message" },
+  opted_out: { status: 400, code: 131_050, message: "(#131050) The user has opted out of marketing messages" },
   not_connected: { status: 400, code: 131_045, message: "(#131045) Message failed to send because of a phone number registration error" },
   too_many: { status: 429, code: 130_429, message: "(#130429) Rate limit hit", isTransient: true },
+  rate_limited: { status: 429, code: 80_007, message: "(#80007) Rate limit issues", isTransient: true },
+  quota_exceeded: { status: 429, code: 80_007, message: "(#80007) Rate limit issues" },
   unavailable: { status: 503, code: 2, message: "(#2) Service temporarily unavailable", isTransient: true },
 };
 const invalid: Words = { status: 400, code: 100, message: "(#100) Invalid parameter" };
@@ -48,6 +51,8 @@ const broken: Words = { status: 500, code: 1, message: "(#1) An unknown error oc
 export function answerInMetasWords(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = metaErrorOf(error) ?? metaErrorOf(rejectionOf(error)) ?? broken;
   if (known.status >= 500) request.log.error({ err: error, code: known.code }, "request failed");
+  const retryAfterSeconds = error instanceof Rejection ? error.facts.retryAfterSeconds : undefined;
+  if (retryAfterSeconds !== undefined) void reply.header("retry-after", retryAfterSeconds);
   return sendMetaError(reply, known);
 }
 

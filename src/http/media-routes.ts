@@ -30,6 +30,7 @@ function registerReading(api: Api, deps: RouteDeps, store: MediaStore): void {
   api.get(
     "/media/:id",
     {
+      config: ofMedia,
       schema: {
         tags: ["media"],
         summary: "Read a file",
@@ -51,6 +52,7 @@ function registerReading(api: Api, deps: RouteDeps, store: MediaStore): void {
   api.get(
     "/media/:id/info",
     {
+      config: ofMedia,
       schema: {
         tags: ["media"],
         summary: "Read what is known of a file, and whether it is here",
@@ -69,6 +71,7 @@ function registerReading(api: Api, deps: RouteDeps, store: MediaStore): void {
   api.post(
     "/media/:id/fetch",
     {
+      config: ofMedia,
       schema: {
         tags: ["media"],
         summary: "Fetch a file from Meta that could not be fetched before",
@@ -82,7 +85,10 @@ function registerReading(api: Api, deps: RouteDeps, store: MediaStore): void {
       const principal = principalOf(request);
       const scope = tenantOf(principal, request.query.tenantId);
       requireScope(principal, "manage");
-      const media = await fetchMediaAgain(deps.app, scope, idOf(request.params.id), deps.nowMs());
+      const media = await fetchMediaAgain(deps.app, scope, idOf(request.params.id), {
+        actor: principal.actor,
+        nowMs: deps.nowMs(),
+      });
       deps.hub.publish([scope.tenantId]);
       return reply.code(202).send(media);
     },
@@ -93,6 +99,7 @@ function registerUpload(api: Api, deps: RouteDeps, store: MediaStore): void {
   api.post(
     "/media",
     {
+      config: { oneConnection: "filter" },
       schema: {
         tags: ["media"],
         summary: "Upload a file to send",
@@ -115,6 +122,8 @@ function registerUpload(api: Api, deps: RouteDeps, store: MediaStore): void {
     },
   );
 }
+
+const ofMedia = { oneConnection: "media" } as const;
 
 async function sendFile(reply: FastifyReply, { row, bytes, open }: OpenedMedia, rangeHeader: string | undefined): Promise<FastifyReply> {
   const { contentType, disposition } = servedAs(row.mimeType);

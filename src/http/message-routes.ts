@@ -19,10 +19,12 @@ import type { TenantScope } from "../core/scope.ts";
 export function registerMessageRoutes(api: Api, deps: RouteDeps): void {
   const { app, nowMs, wakeSends } = deps;
   const tools = { app, nowMs, wakeSends };
+  const byOf = (request: FastifyRequest) => ({ actor: principalOf(request).actor, nowMs: nowMs() });
 
   api.post(
     "/messages",
     {
+      config: { oneConnection: "handler" },
       // The body is checked by the service, which names every field that is wrong; this schema is for the reader.
       validatorCompiler: (part) => (part.httpPart === "body" ? () => true : TypeBoxValidatorCompiler(part)),
       schema: {
@@ -36,29 +38,32 @@ export function registerMessageRoutes(api: Api, deps: RouteDeps): void {
     },
     async (request, reply) => {
       const idempotencyKey = request.headers["idempotency-key"] ?? null;
-      const queued = await sendMessage(tools, scopeOf(request, "send"), request.body, { origin: "api", idempotencyKey });
+      const { connectionId: onlyConnectionId } = principalOf(request);
+      const call = { origin: originOf(request), idempotencyKey, onlyConnectionId };
+      const queued = await sendMessage(tools, scopeOf(request, "send"), request.body, call);
       return reply.code(201).send(queued);
     },
   );
 
-  api.post("/messages/:id/cancel", { schema: act("Cancel a message that still waits") }, async (request, reply) => {
+  api.post("/messages/:id/cancel", { config: ofMessage, schema: act("Cancel a message that still waits") }, async (request, reply) => {
     const scope = scopeOf(request, "send");
-    await tenantTransaction(app, scope, (tx) => cancelMessage(tx, scope, idOf(request.params.id), nowMs()));
+    await tenantTransaction(app, scope, (tx) => cancelMessage(tx, scope, idOf(request.params.id), byOf(request)));
     wakeSends();
     return reply.code(204).send(null);
   });
   api.post(
     "/messages/:id/mark-failed",
-    { schema: act("Settle a message whose outcome is unknown: it counts as failed") },
+    { config: ofMessage, schema: act("Settle a message whose outcome is unknown: it counts as failed") },
     async (request, reply) => {
       const scope = scopeOf(request, "send");
-      await tenantTransaction(app, scope, (tx) => markMessageFailed(tx, scope, idOf(request.params.id), nowMs()));
+      await tenantTransaction(app, scope, (tx) => markMessageFailed(tx, scope, idOf(request.params.id), byOf(request)));
       return reply.code(204).send(null);
     },
   );
   api.post(
     "/messages/:id/resend",
     {
+      config: ofMessage,
       schema: {
         ...act("Send a failed, cancelled or unknown message anew, as a new message that names this one"),
         headers: SendHeaders,
@@ -69,12 +74,16 @@ export function registerMessageRoutes(api: Api, deps: RouteDeps): void {
       const id = idOf(request.params.id);
       const key = request.headers["idempotency-key"];
       const keyed = key === undefined ? null : { key, requestSha256: createHash("sha256").update(`resend ${id}`).digest() };
-      return reply.code(201).send(await resendMessage(tools, scopeOf(request, "send"), id, { origin: "api", keyed }));
+      const { actor } = principalOf(request);
+      return reply.code(201).send(await resendMessage(tools, scopeOf(request, "send"), id, { origin: originOf(request), keyed, actor }));
     },
   );
   api.post(
     "/messages/:id/read",
-    { schema: { ...act("Tell the customer that this message, and those before it, were read"), body: Nullable(MarkRead) } },
+    {
+      config: ofMessage,
+      schema: { ...act("Tell the customer that this message, and those before it, were read"), body: Nullable(MarkRead) },
+    },
     async (request, reply) => {
       const typing = request.body?.typing ?? false;
       await markRead(deps.reads, scopeOf(request, "send"), idOf(request.params.id), { typing });
@@ -85,15 +94,24 @@ export function registerMessageRoutes(api: Api, deps: RouteDeps): void {
   const sending = { params: IdParams, querystring: TenantQuery, response: { ...problemResponses, 200: Sending } };
   api.get(
     "/connections/:id/sending",
-    { schema: { tags: ["connections"], summary: "Whether a number sends, how fast, and what waits", ...sending } },
+    {
+      config: { oneConnection: "connection" },
+      schema: { tags: ["connections"], summary: "Whether a number sends, how fast, and what waits", ...sending },
+    },
     async (request) => readSending(app, scopeOf(request, "read"), idOf(request.params.id)),
   );
   api.patch(
     "/connections/:id/sending",
-    { schema: { tags: ["connections"], summary: "Pause or resume a number, or change its pace", body: ChangeSending, ...sending } },
-    async (request) => changeSending(tools, scopeOf(request, "manage"), idOf(request.params.id), request.body),
+    {
+      config: { oneConnection: "connection" },
+      schema: { tags: ["connections"], summary: "Pause or resume a number, or change its pace", body: ChangeSending, ...sending },
+    },
+    async (request) =>
+      changeSending({ ...tools, actor: principalOf(request).actor }, scopeOf(request, "manage"), idOf(request.params.id), request.body),
   );
 }
+
+const ofMessage = { oneConnection: "message" } as const;
 
 function act(summary: string) {
   return {
@@ -103,6 +121,11 @@ function act(summary: string) {
     querystring: TenantQuery,
     response: { ...problemResponses, 204: NoContent, 409: Problem },
   };
+}
+
+/** People write in the inbox, programs through the API. */
+function originOf(request: FastifyRequest): "api" | "inbox" {
+  return principalOf(request).actor.kind === "person" ? "inbox" : "api";
 }
 
 function scopeOf(request: FastifyRequest<{ Querystring: { tenantId?: string } }>, scope: Scope): TenantScope {

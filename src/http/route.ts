@@ -4,11 +4,13 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Type } from "typebox";
 import { Problem } from "../contract/problem.ts";
+import type { Actor } from "../core/actor.ts";
 import { Rejection } from "../core/rejection.ts";
 import type { SecretContext } from "../core/secret-box.ts";
 import type { Db } from "../db/pool.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
-import type { VerifyConnection } from "../services/whatsapp/connections.ts";
+import type { IsPerson } from "../services/inbox/conversation-state.ts";
+import type { ConnectionTools } from "../services/whatsapp/connection-tools.ts";
 import type { SyncTemplates } from "../services/whatsapp/templates-sync.ts";
 import type { Connector } from "../webhooks/forward-connector.ts";
 import type { Destinations } from "../webhooks/forward-secrets.ts";
@@ -28,13 +30,16 @@ export type RouteDeps = {
   platform: Db;
   hub: ActivityHub;
   seal: (context: SecretContext, plain: string) => Buffer;
-  verifyConnection: VerifyConnection | null;
+  /** How Meta is asked about numbers; null where nothing asks. */
+  connections: ConnectionTools | null;
   /** Null where nothing asks Meta. */
   syncTemplates: SyncTemplates | null;
   /** How tenants' endpoints are reached; null where nobody does. */
   forwarding: ForwardTools | null;
   /** A key was revoked. */
   forgetKeys: () => void;
+  /** Of this tenant, on this node. */
+  openStreams: (tenantId: string) => number;
   /** Something was put into the queue. */
   wakeWorkers: () => void;
   /** A message of ours was queued, or may go on. */
@@ -43,8 +48,14 @@ export type RouteDeps = {
   /** How long the route in Meta's shape waits for Graph's answer. */
   answerMsMax: number;
   reads: ReadTools;
+  /** Whether somebody is of a tenant: conversations are given to people, and notes mention them. */
+  isPerson: IsPerson;
+  /** Makes the link by which somebody becomes owner of a new tenant; null where people cannot sign in. */
+  inviteOwner: InviteOwner | null;
   nowMs: () => number;
 };
+
+export type InviteOwner = (request: FastifyRequest, wanted: { tenantId: string; email: string; actor: Actor }) => Promise<string>;
 
 /** What the routes that send need of the rest of the program. */
 export type SendDeps = { graph: Graph; tokens: AccessTokens; answers: Answers; wake: () => void; answerMsMax?: number };
@@ -63,12 +74,18 @@ export function principalOf(request: FastifyRequest): Principal {
   return request.principal;
 }
 
+/** Whose conversations `mine` are; null for a key. */
+export function personOf({ actor }: Principal): string | null {
+  return actor.kind === "person" ? actor.id : null;
+}
+
 /** Every route of the API may answer with these. */
 export const problemResponses = {
   400: Problem,
   401: Problem,
   403: Problem,
   404: Problem,
+  429: Problem,
   503: Problem,
 } as const;
 

@@ -2,38 +2,63 @@
  * The HTTP server. `POST /webhook/whatsapp` goes straight to its handler on node:http, since its raw bytes are what is signed and it
  * is the hot path; all else goes through Fastify. Every time and size is bounded (I11).
  */
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { notFound } from "../core/rejection.ts";
+import { tenantScope } from "../core/scope.ts";
 import type { SecretContext } from "../core/secret-box.ts";
 import type { Db } from "../db/pool.ts";
 import { limits } from "../limits.ts";
+import { makeFirstTenant } from "../people/first-tenant.ts";
+import { knownPeople } from "../people/members.ts";
+import type { People } from "../people/people.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
+import type { IsPerson } from "../services/inbox/conversation-state.ts";
 import type { MediaStore } from "../services/media-store.ts";
-import type { VerifyConnection } from "../services/whatsapp/connections.ts";
+import type { ExportStore } from "../services/privacy/export-store.ts";
+import type { ConnectionTools } from "../services/whatsapp/connection-tools.ts";
 import type { SyncTemplates } from "../services/whatsapp/templates-sync.ts";
 import { registerActivityRoutes } from "./activity-routes.ts";
-import { createAuthenticator, sessionCookie } from "./authenticate.ts";
+import { registerAuditRoutes } from "./audit-routes.ts";
+import { createAuthenticator } from "./authenticate.ts";
+import { registerAppRoutes } from "./app-routes.ts";
 import { registerConnectionRoutes } from "./connection-routes.ts";
 import { registerConversationRoutes } from "./conversation-routes.ts";
 import { registerDeliveryRoutes } from "./delivery-routes.ts";
+import { answerUnreadable, boundServer, judgeHead, refuse, serverOptions } from "./edge.ts";
 import { registerEndpointRoutes } from "./endpoint-routes.ts";
-import { registerHealth } from "./health.ts";
+import { securityHeaders, setSecurityHeaders, type SecurityHeaders } from "./headers.ts";
+import { createMetricsGate, registerHealth } from "./health.ts";
+import { registerJsonBody } from "./json-body.ts";
 import { createKeyCache } from "./key-cache.ts";
 import { registerGraphMediaRoutes } from "./graph-media-routes.ts";
 import { registerGraphRoutes } from "./graph-routes.ts";
 import { registerMediaRoutes } from "./media-routes.ts";
+import { registerInboxRoutes } from "./inbox-routes.ts";
+import { registerInboxSettingsRoutes } from "./inbox-settings-routes.ts";
 import { registerMessageRoutes } from "./message-routes.ts";
 import { registerOpenApi } from "./openapi.ts";
+import { registerPrivacyRoutes } from "./privacy-routes.ts";
+import { createInviteOwner, registerPeopleRoutes } from "./people-routes.ts";
+import { keepToConnection } from "./one-connection.ts";
+import { requireOwnHost } from "./own-host.ts";
+import { registerOptOutRoutes } from "./opt-out-routes.ts";
+import { registerOverviewRoutes } from "./overview-routes.ts";
 import { registerProblems } from "./problems.ts";
+import { limitRates, setRateHeaders } from "./rate-limits.ts";
 import type { Api, ForwardTools, RouteDeps, SendDeps } from "./route.ts";
-import type { SessionStore } from "./session.ts";
+import { registerSessionRoutes } from "./session-routes.ts";
+import { createSessionCookie, type SessionCookie } from "./session.ts";
+import { registerSignInPage } from "./sign-in-page.ts";
+import { registerSignInRoutes } from "./sign-in-routes.ts";
+import { registerSearchRoutes } from "./search-routes.ts";
 import { createStreams, type Streams } from "./stream.ts";
 import { registerTemplateRoutes } from "./template-routes.ts";
 import { registerTenantRoutes } from "./tenant-routes.ts";
+import { compileValidator } from "./validate.ts";
 import { webhookAppKey } from "./webhook.ts";
 import { registerWebhookRoutes, type VerifyToken } from "./webhook-routes.ts";
 
@@ -49,8 +74,8 @@ export type HttpDeps = {
   /** In constant time; null is the platform's app. */
   verifyToken: VerifyToken;
   secrets: { seal(context: SecretContext, plain: string): Buffer };
-  /** Asks Graph about a new connection; left out, nobody asks. */
-  verifyConnection?: VerifyConnection;
+  /** How Meta is asked about numbers; left out, nothing asks, and only the operator connects. */
+  connections?: ConnectionTools;
   /** Reads an account's templates from Meta; left out, nobody does on request. */
   syncTemplates?: SyncTemplates;
   /** How tenants' endpoints are reached; left out, nobody does. */
@@ -58,14 +83,24 @@ export type HttpDeps = {
   log: Logger;
   isReady: () => Promise<boolean>;
   metricsText: () => Promise<string>;
+  /** Who may read the metrics besides the operator: whoever has this key; "all" where only this machine can ask; left out, nobody. */
+  metrics?: { key: string } | "all";
+  /** How the world reaches this program. */
+  publicUrl?: string | null;
+  /** Addresses and networks whose X-Forwarded-For says where a request comes from; left out, none. */
+  trustedProxies?: readonly string[];
   nowMs: () => number;
-  /** Only the sandbox has one. */
-  sessions?: SessionStore;
+  /** Who may sign in; left out, keys alone are let in. */
+  people?: People;
+  /** Left out, there are no people: nobody can be assigned or mentioned. */
+  isPerson?: IsPerson;
   /** A replay or a new account put work into the queue. */
   wakeWorkers?: () => void;
   sends: SendDeps;
   /** Where files of messages lie, and how callers reach this program; left out, there are no such routes. */
   media?: { store: MediaStore; publicUrl: string | null };
+  /** Where exports of contacts lie; left out, none can be fetched. */
+  exports?: ExportStore;
   /** `/` and what belongs to the page. Runs before everything else is found missing. */
   registerPage?: (fastify: Api) => void | Promise<void>;
 };
@@ -108,72 +143,89 @@ export async function createServer(deps: HttpDeps): Promise<HttpServer> {
 
 function createFastify(deps: HttpDeps, isClosing: () => boolean): Api {
   const log: FastifyBaseLogger = deps.log;
+  const headers = securityHeaders(deps.publicUrl ?? null);
   const fastify = Fastify({
     loggerInstance: log,
     // Paths and queries hold phone numbers: requests are not logged.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.apiBodyBytesMax,
+    trustProxy: deps.trustedProxies === undefined || deps.trustedProxies.length === 0 ? false : [...deps.trustedProxies],
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, headers),
     routerOptions: { maxParamLength: limits.apiTextCharsMax },
     forceCloseConnections: "idle",
-    serverFactory: (handler) => createNodeServer(deps, handler, isClosing),
+    serverFactory: (handler) => createNodeServer(deps, { handler, headers, isClosing }),
   });
-  fastify.setValidatorCompiler(TypeBoxValidatorCompiler);
+  fastify.setValidatorCompiler(compileValidator);
   fastify.removeContentTypeParser("text/plain");
   fastify.decorateRequest("principal", null);
+  fastify.decorateRequest("rate", null);
   return fastify.withTypeProvider<TypeBoxTypeProvider>();
 }
 
 function createNodeServer(
   deps: HttpDeps,
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
-  isClosing: () => boolean,
+  { handler, headers, isClosing }: { handler: RequestListener; headers: SecurityHeaders; isClosing: () => boolean },
 ): Server {
-  const server = createHttpServer(
-    {
-      connectionsCheckingInterval: limits.httpConnectionsCheckMs,
-      requestTimeout: limits.httpRequestMsMax,
-      headersTimeout: limits.httpHeadersMsMax,
-    },
-    (request, response) => {
-      if (isClosing()) response.setHeader("connection", "close");
-      const appKey = request.method === "POST" ? webhookAppKey(request.url ?? "") : null;
-      if (appKey === null) handler(request, response);
-      else deps.webhook(request, response, appKey);
-    },
-  );
-  server.keepAliveTimeout = limits.httpKeepAliveMs;
-  server.maxRequestsPerSocket = 0;
+  const server = createHttpServer(serverOptions, (request, response) => {
+    setSecurityHeaders(response, headers);
+    if (isClosing()) response.setHeader("connection", "close");
+    const refused = judgeHead(request);
+    if (refused !== null) {
+      refuse(response, refused);
+      return;
+    }
+    const appKey = request.method === "POST" ? webhookAppKey(request.url ?? "") : null;
+    if (appKey === null) handler(request, response);
+    else deps.webhook(request, response, appKey);
+  });
+  boundServer(server, headers);
   return server;
 }
 
 async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClosing: () => boolean): Promise<void> {
   const keys = createKeyCache(deps.platform, deps.nowMs);
-  const authenticate = createAuthenticator({ adminKey: deps.adminKey, keys, sessions: deps.sessions ?? null });
+  const cookie = createSessionCookie(deps.publicUrl ?? null);
+  const known = createAuthenticator({
+    adminKey: deps.adminKey,
+    keys,
+    people: deps.people === undefined ? null : { sessions: deps.people.sessions, cookie },
+  });
+  // What a key may not reach costs it as much as what it may.
+  const authenticate = keepToConnection(limitRates(known, deps.nowMs), deps.app);
   const routeDeps: RouteDeps = {
     app: deps.app,
     platform: deps.platform,
     hub: deps.hub,
     seal: (context, plain) => deps.secrets.seal(context, plain),
-    verifyConnection: deps.verifyConnection ?? null,
+    connections: deps.connections ?? null,
     syncTemplates: deps.syncTemplates ?? null,
     forwarding: deps.forwarding ?? null,
-    forgetKeys: () => keys.forget(),
+    forgetKeys: () => {
+      keys.forget();
+      deps.people?.sessions.forget();
+    },
+    openStreams: (tenantId) => streams.openOf(tenantId),
     wakeWorkers: () => deps.wakeWorkers?.(),
     wakeSends: deps.sends.wake,
     answers: deps.sends.answers,
     answerMsMax: deps.sends.answerMsMax ?? limits.sendAnswerMsMax,
     reads: { app: deps.app, graph: deps.sends.graph, tokens: deps.sends.tokens, nowMs: deps.nowMs },
+    isPerson: deps.isPerson ?? isPersonOf(deps.people),
+    inviteOwner:
+      deps.people === undefined ? null : createInviteOwner({ people: deps.people, publicUrl: deps.publicUrl ?? null }, deps.nowMs),
     nowMs: deps.nowMs,
   };
   registerProblems(fastify);
-  fastify.addHook("onSend", async (_request, reply) => {
-    reply.header("x-content-type-options", "nosniff").header("referrer-policy", "no-referrer");
+  fastify.addHook("onRequest", async (request) => requireOwnHost(request, deps.publicUrl ?? null));
+  registerJsonBody(fastify);
+  fastify.addHook("onSend", async (request, reply) => {
+    setRateHeaders(request, reply);
     if (isClosing()) reply.header("connection", "close");
   });
   await registerOpenApi(fastify);
-  registerHealth(fastify, deps);
+  registerHealth(fastify, { ...deps, mayReadMetrics: createMetricsGate(deps.metrics ?? null, authenticate) });
   registerWebhookRoutes(fastify, deps.verifyToken);
-  if (deps.sessions !== undefined) registerSignIn(fastify, deps.sessions);
+  if (deps.people !== undefined) await registerSignIn(fastify, { ...deps, people: deps.people, cookie });
   await fastify.register(
     async (scoped) => {
       const api = scoped.withTypeProvider<TypeBoxTypeProvider>();
@@ -183,12 +235,24 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
       });
       registerTenantRoutes(api, routeDeps);
       registerConnectionRoutes(api, routeDeps);
+      registerAppRoutes(api, routeDeps);
       registerConversationRoutes(api, routeDeps);
+      registerInboxRoutes(api, routeDeps);
+      registerInboxSettingsRoutes(api, routeDeps);
+      registerSearchRoutes(api, routeDeps);
+      registerOverviewRoutes(api, routeDeps);
       registerMessageRoutes(api, routeDeps);
       registerTemplateRoutes(api, routeDeps);
       registerActivityRoutes(api, routeDeps, streams);
       registerDeliveryRoutes(api, routeDeps);
       registerEndpointRoutes(api, routeDeps);
+      registerPrivacyRoutes(api, routeDeps, deps.exports ?? null);
+      registerAuditRoutes(api, routeDeps);
+      registerOptOutRoutes(api, routeDeps);
+      if (deps.people !== undefined) {
+        registerSessionRoutes(api, routeDeps, { people: deps.people, cookie });
+        registerPeopleRoutes(api, routeDeps, { people: deps.people, publicUrl: deps.publicUrl ?? null });
+      }
       if (deps.media !== undefined) await registerMediaRoutes(api, routeDeps, deps.media.store);
     },
     { prefix: "/api/v1" },
@@ -205,20 +269,17 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
   await deps.registerPage?.(fastify);
 }
 
-/** Where the link on the console leads. */
-function registerSignIn(fastify: Api, sessions: SessionStore): void {
-  fastify.get<{ Params: { token: string } }>("/sign-in/:token", { exposeHeadRoute: false, schema: { hide: true } }, (request, reply) => {
-    const cookie = sessions.signIn(request.params.token);
-    reply.header("cache-control", "no-store");
-    if (cookie === null) {
-      return reply.code(403).type("text/html; charset=utf-8").header("content-security-policy", "default-src 'none'").send(usedLinkPage);
-    }
-    // No `Secure`: the sandbox listens on loopback, without TLS.
-    return reply.header("set-cookie", `${sessionCookie}=${cookie}; HttpOnly; SameSite=Strict; Path=/`).redirect("/", 303);
+async function registerSignIn(fastify: Api, deps: HttpDeps & { people: People; cookie: SessionCookie }): Promise<void> {
+  await registerSignInRoutes(fastify, {
+    people: deps.people,
+    cookie: deps.cookie,
+    makeTenant: (name, actor) => makeFirstTenant(deps.platform, { name, actor, nowMs: deps.nowMs() }),
+    publish: (tenantIds) => deps.hub.publish(tenantIds),
+    nowMs: deps.nowMs,
   });
+  await registerSignInPage(fastify);
 }
 
-const usedLinkPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Kesher</title>
-<h1>This sign-in link no longer works</h1>
-<p>Each link works once. Restart the program to get a new one on its console.</p></html>
-`;
+function isPersonOf(people: People | undefined): IsPerson {
+  return async (tenantId, id) => people !== undefined && (await knownPeople(people.auth, tenantScope(tenantId), [id])).has(id);
+}

@@ -10,6 +10,7 @@ import type { TenantScope } from "../core/scope.ts";
 import type { Db } from "../db/pool.ts";
 import { limits } from "../limits.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
+import type { ActivityFilter } from "../services/activity/of-connection.ts";
 import { tail } from "../services/activity/tail.ts";
 
 export type Opening = {
@@ -17,12 +18,15 @@ export type Opening = {
   response: ServerResponse;
   scope: TenantScope;
   afterSeq: number;
+  /** Of what the caller may see only a part; null: all. */
+  filter: ActivityFilter | null;
   isStillValid: () => Promise<boolean>;
 };
 
 export type Streams = {
-  /** Why one more stream of this tenant cannot be opened now. */
-  refusal(tenantId: string): Rejection | null;
+  /** Why one more stream of this tenant cannot be opened now. `quota`: how many the operator lets it have. */
+  refusal(tenantId: string, quota: number | null): Rejection | null;
+  openOf(tenantId: string): number;
   /** Takes the response over. */
   open(opening: Opening): void;
   count(): number;
@@ -44,7 +48,12 @@ export function createStreams(options: StreamsOptions): Streams {
     try {
       writeHead(opening);
       for await (const events of tail(options, opening.scope, opening.afterSeq, abort.signal)) {
-        const text = events.length === 0 ? ": still here\n\n" : events.map(frame).join("");
+        const text =
+          events.length === 0
+            ? ": still here\n\n"
+            : opening.filter === null
+              ? events.map(frame).join("")
+              : await filtered(opening.filter, events);
         if (!response.write(text)) await drained(response, abort);
         if (abort.signal.aborted) break;
       }
@@ -57,11 +66,15 @@ export function createStreams(options: StreamsOptions): Streams {
     }
   }
 
+  const openOf = (tenantId: string): number => [...running.values()].filter((stream) => stream.tenantId === tenantId).length;
+
   return {
-    refusal(tenantId) {
+    openOf,
+    refusal(tenantId, quota) {
       if (isClosing) return new Rejection("unavailable", 503, "The program is about to stop");
       if (running.size >= limits.streamsMax) return new Rejection("unavailable", 503, "Too many streams are open");
-      const own = [...running.values()].filter((stream) => stream.tenantId === tenantId).length;
+      const own = openOf(tenantId);
+      if (quota !== null && own >= quota) return streamsSpent(quota);
       return own >= limits.streamsPerTenantMax ? new Rejection("too_many", 429, "Too many streams are open for this tenant") : null;
     },
     open(opening) {
@@ -76,6 +89,10 @@ export function createStreams(options: StreamsOptions): Streams {
       await Promise.all(running.keys());
     },
   };
+}
+
+function streamsSpent(quota: number): Rejection {
+  return new Rejection("quota_exceeded", 429, `The operator lets this tenant have ${quota} open streams; one must end first.`);
 }
 
 function writeHead({ response, afterSeq }: Opening): void {
@@ -114,6 +131,13 @@ async function drained(response: ServerResponse, abort: AbortController): Promis
     abort.signal.addEventListener("abort", done, { once: true });
     if (abort.signal.aborted) done();
   });
+}
+
+/** An id without data tells the reader nothing and moves its cursor over what was left out: it comes back behind that. */
+async function filtered(filter: ActivityFilter, events: readonly ActivityEvent[]): Promise<string> {
+  const shown = await filter(events);
+  const [last, lastShown] = [events.at(-1)?.seq, shown.at(-1)?.seq];
+  return shown.map(frame).join("") + (last === lastShown ? "" : `id: ${String(last)}\n\n`);
 }
 
 /** An event goes to all subscribers of its tenant: its text is made once. */

@@ -4,6 +4,7 @@ import { IdParams, ListOf, ListQuery, TenantQuery } from "../contract/json.ts";
 import { Problem } from "../contract/problem.ts";
 import {
   ApiKey,
+  ChangeApiKey,
   ChangeTenant,
   CreateApiKey,
   CreateApp,
@@ -12,13 +13,15 @@ import {
   CreatedTenant,
   CreateTenant,
   Tenant,
+  Usage,
 } from "../contract/tenants.ts";
-import { notFound } from "../core/rejection.ts";
-import { createApiKey, listApiKeys, revokeApiKey } from "../services/tenants/api-keys.ts";
+import { notFound, Rejection } from "../core/rejection.ts";
+import { changeApiKey, createApiKey, listApiKeys, revokeApiKey } from "../services/tenants/api-keys.ts";
 import { putApp } from "../services/tenants/apps.ts";
 import { closeTenant } from "../services/tenants/close-tenant.ts";
+import { changeQuotas, readUsage } from "../services/tenants/quotas.ts";
 import { changeTenant, createTenant, getTenant, listTenants } from "../services/tenants/tenants.ts";
-import { idOf, requirePlatform, requireScope, tenantOf, type Principal } from "./authenticate.ts";
+import { idOf, isOwner, requirePlatform, requireScope, tenantOf, type Principal } from "./authenticate.ts";
 import { NoContent, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 
 export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
@@ -28,15 +31,21 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       schema: {
         tags: ["set-up"],
         summary: "Create a tenant",
-        description: "Admin key. The same slug again answers 200 with the same id, and no secret.",
+        description:
+          "Admin key. The same slug again answers 200 with the same id, and no secret. With `ownerEmail` the answer has a link for that person.",
         body: CreateTenant,
         response: { ...problemResponses, 200: CreatedTenant, 201: CreatedTenant },
       },
     },
     async (request, reply) => {
-      requirePlatform(principalOf(request));
-      const { id, apiKey } = await createTenant(deps.platform, request.body, deps.nowMs());
-      return apiKey === null ? reply.code(200).send({ id }) : reply.code(201).send({ id, apiKey });
+      const principal = principalOf(request);
+      requirePlatform(principal);
+      const { id, apiKey } = await createTenant(deps.platform, request.body, deps.nowMs(), principal.actor);
+      if (apiKey === null) return reply.code(200).send({ id });
+      const { ownerEmail: email } = request.body;
+      if (email === undefined || deps.inviteOwner === null) return reply.code(201).send({ id, apiKey });
+      const ownerLink = await deps.inviteOwner(request, { tenantId: id, email, actor: principal.actor });
+      return reply.code(201).send({ id, apiKey, ownerLink });
     },
   );
 
@@ -85,7 +94,12 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       const principal = principalOf(request);
       const id = reachableTenant(principal, request.params.id);
       requireScope(principal, "manage");
-      return changeTenant(deps.platform, id, request.body);
+      const { quotas, ...wanted } = request.body;
+      if (quotas !== undefined) requirePlatform(principal);
+      const by = { actor: principal.actor, nowMs: deps.nowMs() };
+      const changed = await changeTenant(deps.platform, id, wanted, by);
+      if (quotas !== undefined) await changeQuotas(deps.platform, id, quotas, by);
+      return changed;
     },
   );
 
@@ -95,7 +109,7 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       schema: {
         tags: ["set-up"],
         summary: "Close a tenant: its keys stop, its numbers are disconnected, what it still had to send is cancelled",
-        description: "Admin key. Its data stays until it is erased. Webhooks that still come for it are parked.",
+        description: "Admin key, or an owner. Its data stays until it is erased. Webhooks that still come for it are parked.",
         params: IdParams,
         response: { ...problemResponses, 204: NoContent },
       },
@@ -103,8 +117,8 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
     async (request, reply) => {
       const principal = principalOf(request);
       const id = reachableTenant(principal, request.params.id);
-      requirePlatform(principal);
-      await closeTenant(deps, id);
+      if (!isOwner(principal)) throw new Rejection("forbidden", 403, "Only an owner or the operator closes a tenant");
+      await closeTenant(deps, id, principal.actor);
       deps.forgetKeys();
       return reply.code(204).send(null);
     },
@@ -126,7 +140,7 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       const principal = principalOf(request);
       const scope = tenantOf(principal, request.query.tenantId);
       requireScope(principal, "admin");
-      const maker = { scopes: principal.scopes, nowMs: deps.nowMs() };
+      const maker = { scopes: principal.scopes, actor: principal.actor, nowMs: deps.nowMs() };
       return reply.code(201).send(await createApiKey(deps.app, scope, request.body, maker));
     },
   );
@@ -155,7 +169,7 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       schema: {
         tags: ["set-up"],
         summary: "Revoke an API key",
-        description: "Works at once; open streams of the key end within seconds.",
+        description: "Works at once, on other nodes within two seconds; open streams of the key end within seconds.",
         params: IdParams,
         querystring: TenantQuery,
         response: { ...problemResponses, 204: NoContent },
@@ -165,9 +179,51 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       const principal = principalOf(request);
       const scope = tenantOf(principal, request.query.tenantId);
       requireScope(principal, "admin");
-      await revokeApiKey(deps.app, scope, idOf(request.params.id));
+      await revokeApiKey(deps.app, scope, idOf(request.params.id), { actor: principal.actor, nowMs: deps.nowMs() });
       deps.forgetKeys();
       return reply.code(204).send(null);
+    },
+  );
+
+  api.patch(
+    "/api-keys/:id",
+    {
+      schema: {
+        tags: ["set-up"],
+        summary: "Change an API key's name or rate",
+        description: "Scope `admin`. What it may do is fixed: make another key for that.",
+        params: IdParams,
+        querystring: TenantQuery,
+        body: ChangeApiKey,
+        response: { ...problemResponses, 200: ApiKey },
+      },
+    },
+    async (request) => {
+      const principal = principalOf(request);
+      const scope = tenantOf(principal, request.query.tenantId);
+      requireScope(principal, "admin");
+      const by = { wanted: request.body, actor: principal.actor, nowMs: deps.nowMs() };
+      const changed = await changeApiKey(deps.app, scope, idOf(request.params.id), by);
+      deps.forgetKeys();
+      return changed;
+    },
+  );
+
+  api.get(
+    "/usage",
+    {
+      schema: {
+        tags: ["set-up"],
+        summary: "Read what a tenant has had today of what it may have",
+        querystring: TenantQuery,
+        response: { ...problemResponses, 200: Usage },
+      },
+    },
+    async (request) => {
+      const principal = principalOf(request);
+      const scope = tenantOf(principal, request.query.tenantId);
+      requireScope(principal, "read");
+      return readUsage(deps.app, scope, { openStreams: deps.openStreams(scope.tenantId), nowMs: deps.nowMs() });
     },
   );
 
@@ -183,9 +239,10 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       },
     },
     async (request, reply) => {
-      requirePlatform(principalOf(request));
+      const principal = principalOf(request);
+      requirePlatform(principal);
       const body = { ...request.body, tenantId: request.body.tenantId.toLowerCase() };
-      const { isNew, ...app } = await putApp(deps.platform, body, { seal: deps.seal, nowMs: deps.nowMs() });
+      const { isNew, ...app } = await putApp(deps.platform, body, { seal: deps.seal, nowMs: deps.nowMs(), actor: principal.actor });
       return reply.code(isNew ? 201 : 200).send(app);
     },
   );

@@ -5,12 +5,14 @@ import type { Failpoint } from "../failpoint.ts";
 import { limits } from "../limits.ts";
 import type { ActivityEvent } from "../services/activity/append.ts";
 import { decodeUpdate, updateText } from "../services/whatsapp/graph/decode.ts";
+import type { Suppression } from "../services/privacy/suppress.ts";
 import type { Lane } from "../services/whatsapp/graph/updates.ts";
 import { touchConnections } from "../services/whatsapp/routing.ts";
 import type { DeliveryCache } from "../webhooks/delivery-cache.ts";
 import { detailOf, isUnavailable } from "./blame.ts";
-import type { PendingRow, Share } from "./pending.ts";
+import type { PendingRow } from "./pending.ts";
 import { settle, type Applied } from "./settle.ts";
+import type { Share } from "./shares.ts";
 import { loadItems, routeItems, type Outcome, type Parked, type RoutedItem } from "./work.ts";
 
 /** What a worker makes of its part of a batch. `outcomes` is aligned with the items. */
@@ -29,7 +31,7 @@ export type BatchOptions = {
   apply: Apply;
   cache: DeliveryCache | null;
   nowMs: () => number;
-  /** Loops of one lane share the accounts, so that their batches do not wait for each other's rows. */
+  /** Loops of one lane share the accounts, so that their batches do not wait for each other. */
   share?: Share;
   /** Pending work from before this time may have ended a process. */
   startedAtMs: number;
@@ -37,6 +39,8 @@ export type BatchOptions = {
   failpoint: Failpoint;
   /** After a COMMIT that queued messages of ours. */
   onSends?: () => void;
+  /** Who leaves out what is about erased people; without it nobody is asked. */
+  suppression?: Suppression;
 };
 
 export type BatchResult = { rows: number; updates: number; parked: readonly Parked[]; tenantIds: readonly string[] };
@@ -56,7 +60,7 @@ export async function applyRows(
 ): Promise<Done> {
   const nowMs = options.nowMs();
   const items = await loadItems(tx, options.lane, rows, { cache: options.cache, decode });
-  const { routed, parked } = await routeItems(tx, items, nowMs);
+  const { routed, parked, suppressed } = await routeItems(tx, items, nowMs, options.suppression);
   const part = await how(tx, options, routed, nowMs);
   const allParked = [...parked, ...part.parked];
   await touchConnections(
@@ -64,7 +68,9 @@ export async function applyRows(
     routed.map(({ route }) => route),
     nowMs,
   );
-  const tenantIds = await settle(tx, options.lane, { applied: part.applied, parked: allParked, events: part.events }, nowMs);
+  const left = suppressed.map(({ item, tenantId }) => ({ item, tenantId, connectionId: null, outcome: "suppressed" as const }));
+  const applied = left.length === 0 ? part.applied : [...part.applied, ...left];
+  const tenantIds = await settle(tx, options.lane, { applied, parked: allParked, events: part.events }, nowMs);
   await options.failpoint("worker.before_commit");
   return {
     result: { rows: rows.length, updates: items.length, parked: allParked, tenantIds },

@@ -62,9 +62,10 @@ export async function installJobs(server: Server, onError: (error: unknown) => v
 
 /** To enqueue (`services/jobs.ts`), and no more: whoever may add a job may not read those of others. */
 const grants = `
-  grant insert on pgboss.job to kesher_app, kesher_ingest, kesher_platform;
+  grant usage on schema pgboss to kesher_auth;
+  grant insert on pgboss.job to kesher_app, kesher_ingest, kesher_platform, kesher_auth;
   grant select (name, policy, retry_limit, retry_delay, retry_backoff, retry_delay_max, expire_seconds, retention_seconds, deletion_seconds,
-                dead_letter, heartbeat_seconds) on pgboss.queue to kesher_app, kesher_ingest, kesher_platform;`;
+                dead_letter, heartbeat_seconds) on pgboss.queue to kesher_app, kesher_ingest, kesher_platform, kesher_auth;`;
 
 /** Works the jobs of all queues until `stopJobs`. A node with role `web` does not call it: it only enqueues. */
 export async function startJobs(options: JobsOptions): Promise<Jobs> {

@@ -17,6 +17,7 @@ export class Loop {
   readonly #options: LoopOptions;
   #isStopping = false;
   #isWoken = false;
+  #isIdle = false;
   #wake: (() => void) | null = null;
   #running: Promise<void> | null = null;
 
@@ -28,9 +29,15 @@ export class Loop {
     this.#running ??= this.#run();
   }
 
+  /** Between two turns, with nothing to do. */
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
   /** There is work: the next turn starts now, or right after the running one. */
   wake(): void {
     this.#isWoken = true;
+    this.#isIdle = false;
     this.#wake?.();
   }
 
@@ -60,7 +67,9 @@ export class Loop {
         await this.#sleep(waitMs, () => false);
         continue;
       }
+      this.#isIdle = true;
       await this.#sleep(waitMs, () => this.#isWoken);
+      this.#isIdle = false;
     }
   }
 

@@ -7,6 +7,7 @@ import { bools, ints, texts, uuids } from "../db/arrays.ts";
 import { statement, time, type RowOf } from "../db/statement.ts";
 import type { Db } from "../db/pool.ts";
 import type { Tx } from "../db/transaction.ts";
+import { limits } from "../limits.ts";
 
 export const pendingRow = {
   id: "bigint",
@@ -27,8 +28,10 @@ export const pendingColumns = `id, account, delivery_ids as "deliveryIds", updat
 /**
  * Oldest first and fair: every account that waits gets the same share, of rows and of updates, so the cap binds only while others
  * wait. `waiting` steps through the index from account to account; where more of them wait than it looks at, the next claim goes on
- * from the last one. If one of the rows is suspicious (it may have ended a process),
- * nothing is deleted: the caller counts an attempt first (`attempts.ts`).
+ * from the last one. Accounts that another loop works on ($7) are left to it. Of the others a loop takes those with a small backlog or
+ * those with a large one (more than $9 updates), as it prefers ($8), never both: who has little to do does not wait for who has much.
+ * The backlogs are looked at before anything is locked: a locked row is out of the other loops' reach. If one of the rows is
+ * suspicious (it may have ended a process), nothing is deleted: the caller counts an attempt first (`attempts.ts`).
  */
 const claim = statement(
   "pending.claim",
@@ -37,13 +40,20 @@ const claim = statement(
      union all
      select (select p.account from webhook_pending p where p.kind = $1 and p.account > w.account order by p.account limit 1), w.ordinal + 1
      from waiting w where w.account is not null and w.ordinal < $2
+   ), sized as materialized (
+     select w.account, (
+       select sum(x.updates) from (
+         select p.updates from webhook_pending p where p.kind = $1 and p.account = w.account order by p.id limit $9::int + 1
+       ) x
+     ) > $9::int as large
+     from waiting w where w.account is not null and w.account <> all ($7::text[])
    ), mine as (
-     select account from waiting where account is not null and mod(abs(hashtext(account)::bigint), $7::bigint) = $8
+     select account, large from sized where $8::bool is null or large = $8 or not exists (select from sized where large = $8)
    ), locked as materialized (
-     select p.* from mine w
+     select p.*, w.large from mine w
      cross join lateral (
        select x.* from webhook_pending x where x.kind = $1 and x.account = w.account
-       order by x.id limit greatest(1, $3 / (select count(*) from mine)) for update skip locked
+       order by x.id limit greatest(1, least($3 / (select count(*) from mine), $4)) for update skip locked
      ) p
    ), turns as (
      select *, sum(updates) over (partition by account order by id) - updates as turn from locked
@@ -55,9 +65,12 @@ const claim = statement(
    ), deleted as (
      delete from webhook_pending where id = any (array(select id from claimed where not exists (select from claimed where suspicious)))
    )
-   select ${pendingColumns}, attempts_alone as "attemptsAlone", suspicious as "isSuspicious", (select w.account from waiting w where w.ordinal = $2) as "goOnFrom" from claimed order by id`,
-  { ...pendingRow, goOnFrom: "text?" },
+   select ${pendingColumns}, attempts_alone as "attemptsAlone", suspicious as "isSuspicious", large as "isLarge", (select w.account from waiting w where w.ordinal = $2) as "goOnFrom" from claimed order by id`,
+  { ...pendingRow, isLarge: "bool", goOnFrom: "text?" },
 );
+
+/** `isLarge`: of an account with a large backlog. */
+export type ClaimedRow = PendingRow & { isLarge: boolean };
 
 const insertUnits = statement(
   "pending.insert_units",
@@ -82,25 +95,33 @@ const parkedByReason = statement(
   { reason: "text", parked: "int" },
 );
 
-/** Which part of the accounts a loop works for: those whose hash leaves `index` when divided by `of`. */
-export type Share = { index: number; of: number };
-export const wholeShare: Share = { index: 0, of: 1 };
+/** Which accounts come first: those with a small backlog, or those with a large one. The others are taken when there are none of these. */
+export type Preference = "small" | "large";
 
-export type ClaimLimits = { accountsMax: number; rowsMax: number; updatesMax: number; share?: Share };
+export type ClaimLimits = {
+  accountsMax: number;
+  rowsMax: number;
+  updatesMax: number;
+  /** Without it, all who wait share one claim. */
+  prefers?: Preference;
+  /** Accounts that are left to who works on them. */
+  busy?: readonly string[];
+};
 
 /** Where the next claim of this process begins. Only a matter of turns: whoever forgets it, begins with the first account. */
 const goOnFrom = new Map<string, string>();
 
 /** Rows come back deleted, unless one of them is suspicious: then they are only locked. */
-export async function claimPending(tx: Tx, lane: Lane, limits: ClaimLimits, suspiciousBeforeMs: number): Promise<PendingRow[]> {
-  const values = [lane, limits.accountsMax, limits.rowsMax, limits.updatesMax, time(suspiciousBeforeMs)];
-  const { index, of } = limits.share ?? wholeShare;
-  const turn = `${lane} ${index} ${of}`;
+export async function claimPending(tx: Tx, lane: Lane, wanted: ClaimLimits, suspiciousBeforeMs: number): Promise<ClaimedRow[]> {
+  const { prefers, busy = [] } = wanted;
+  const values = [lane, wanted.accountsMax, wanted.rowsMax, wanted.updatesMax, time(suspiciousBeforeMs)];
+  const sizes = [texts(busy), prefers === undefined ? null : prefers === "large", limits.smallBacklogUpdatesMax];
+  const turn = `${lane} ${prefers}`;
   const from = goOnFrom.get(turn) ?? "";
-  const rows = await tx.query(claim, [...values, from, of, index]);
+  const rows = await tx.query(claim, [...values, from, ...sizes]);
   goOnFrom.set(turn, rows[0]?.goOnFrom ?? "");
   // Nobody waits behind the one that was last: begin again.
-  return rows.length === 0 && from !== "" ? tx.query(claim, [...values, "", of, index]) : rows;
+  return rows.length === 0 && from !== "" ? tx.query(claim, [...values, "", ...sizes]) : rows;
 }
 
 export type Unit = {

@@ -9,7 +9,12 @@ import { parkUpdates, parkUpdatesAgain, resolveParked, type NewParked } from "..
 import type { Item, Outcome, Parked, ParkReason } from "./work.ts";
 import { peerOf, waMessageIdOf } from "./workers/speakers.ts";
 
-export type Applied = { item: Item; tenantId: string; connectionId: string | null; outcome: Outcome };
+export type Applied = {
+  item: Item;
+  /** Null of what was suppressed and is nobody's. */ tenantId: string | null;
+  connectionId: string | null;
+  outcome: Outcome;
+};
 
 const upsertResults = statement(
   "results.upsert",
@@ -92,7 +97,7 @@ export async function settle(
 /** What is new to these tenants: a duplicate was kept before. */
 function receivedBy(tenantIds: ReadonlySet<string>, applied: readonly Applied[]): ReceivedUpdate[] {
   return applied.flatMap(({ item, tenantId, outcome, connectionId }) => {
-    if (outcome !== "stored" || !tenantIds.has(tenantId)) return [];
+    if (outcome !== "stored" || tenantId === null || !tenantIds.has(tenantId)) return [];
     const { update, located } = item;
     const waMessageId = waMessageIdOf(update);
     const peer = update.kind === "status" ? update.recipient : peerOf(update);

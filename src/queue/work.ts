@@ -1,5 +1,6 @@
 /** From rows of the queue to single updates: decoded, with the delivery they came in, and routed to their tenant. */
 import type { Tx } from "../db/transaction.ts";
+import { isBlank, type Suppression } from "../services/privacy/suppress.ts";
 import type { Lane, LocatedUpdate, Update } from "../services/whatsapp/graph/updates.ts";
 import { route, type Route, type RoutingKey, type RoutingResult } from "../services/whatsapp/routing.ts";
 import type { CachedDelivery, DeliveryCache } from "../webhooks/delivery-cache.ts";
@@ -23,6 +24,8 @@ export type Item<U extends Update = Update> = {
 export type RoutedItem<U extends Update = Update> = Item<U> & { route: Route };
 
 export type Parked = { item: Item; tenantId: string | null; reason: ParkReason; detail: string };
+/** A batch before it is applied. */
+type Sorted = { routed: RoutedItem[]; parked: Parked[]; suppressed: { item: Item; tenantId: string | null }[] };
 export type Outcome = "stored" | "duplicate" | "suppressed";
 
 /** Reads, locates and decodes. Never throws for what a body says. */
@@ -72,17 +75,42 @@ export async function loadItems(
 }
 
 /** Splits what can be applied from what is parked before any statement sees it. */
-export async function routeItems(tx: Tx, items: readonly Item[], nowMs: number): Promise<{ routed: RoutedItem[]; parked: Parked[] }> {
+export async function routeItems(tx: Tx, items: readonly Item[], nowMs: number, suppression: Suppression | null = null): Promise<Sorted> {
   const { keys, places } = routingKeys(items);
   const routes = await route(tx, keys, nowMs);
-  const routed: RoutedItem[] = [];
-  const parked: Parked[] = [];
+  const sorted: Sorted = { routed: [], parked: [], suppressed: [] };
+  let hasErasures = false;
   for (const [index, item] of items.entries()) {
-    const verdict = judge(item, routes[places[index] ?? -1]);
-    if ("reason" in verdict) parked.push({ item, ...verdict });
-    else routed.push({ ...item, route: verdict });
+    const found = routes[places[index] ?? -1];
+    // What an erasure has taken out of the journal before it was applied.
+    if (isBlank(item)) {
+      sorted.suppressed.push({ item, tenantId: found?.tenantId ?? null });
+      continue;
+    }
+    hasErasures ||= found?.hasErasures === true;
+    const verdict = judge(item, found);
+    if ("reason" in verdict) sorted.parked.push({ item, ...verdict });
+    else sorted.routed.push({ ...item, route: verdict });
   }
-  return { routed, parked };
+  return hasErasures && suppression !== null ? leaveOut(tx, sorted, suppression) : sorted;
+}
+
+/** What is about people whom their tenant has erased. */
+async function leaveOut(tx: Tx, { routed, parked, suppressed }: Sorted, suppression: Suppression): Promise<Sorted> {
+  const mine = parked.flatMap((one) => (one.tenantId === null ? [] : [{ ...one, tenantId: one.tenantId }]));
+  const items: Item[] = [...routed, ...mine.map(({ item }) => item)];
+  const tenantIds = [...routed.map((item) => item.route.tenantId), ...mine.map(({ tenantId }) => tenantId)];
+  const kept = await suppression.sift(tx, items, tenantIds);
+  const sorted: Sorted = { routed: [], parked: parked.filter(({ tenantId }) => tenantId === null), suppressed };
+  for (const [index, item] of items.entries()) {
+    const left = kept[index] ?? null;
+    const before = routed[index];
+    const aside = mine[index - routed.length];
+    if (left === null) sorted.suppressed.push({ item, tenantId: tenantIds[index] ?? null });
+    else if (before !== undefined) sorted.routed.push({ ...left, route: before.route });
+    else if (aside !== undefined) sorted.parked.push({ ...aside, item: left });
+  }
+  return sorted;
 }
 
 /** Neighbours mostly come from one list of one body: they share a key. `places` says which key is whose. */

@@ -3,7 +3,7 @@ import type { Envelope } from "./envelope.ts";
 import { createRollingRate, type RollingRate } from "./rates.ts";
 
 /** The Meta app that an account's webhooks are signed by and posted to. */
-export type App = { secret: string; url: () => string };
+export type App = { secret: string; url: () => string; id?: string };
 
 export type Account = {
   wabaId: string;
@@ -34,6 +34,12 @@ export type PhoneNumber = Envelope & {
   overrideUrl: string | null;
   pin: string | null;
   registeredAtMs: number[];
+  /** Of `health_status`; null: as its status says. */
+  canSend: "LIMITED" | "BLOCKED" | null;
+  messagingLimit: string;
+  /** Coexistence: what the Business app has been asked for; once each, within 24 h of onboarding. */
+  handedOver: string[];
+  onboardedAtMs: number;
 };
 
 export type Token = {
@@ -43,9 +49,13 @@ export type Token = {
   expiresAtMs: number | null;
   isRevoked: boolean;
   issuedAtMs: number;
+  /** As `debug_token` tells; left out: the account's own app, everything, a system user's. */
+  appId?: string;
+  scopes?: readonly string[];
+  type?: string;
 };
 
-export type NewNumber = Partial<Omit<PhoneNumber, "rate" | "registeredAtMs">> & {
+export type NewNumber = Partial<Omit<PhoneNumber, "rate" | "registeredAtMs" | "handedOver">> & {
   /** Of a new account; otherwise those of the sandbox. */
   app?: App;
   tokenExpiresAtMs?: number | null;
@@ -58,7 +68,7 @@ export type Accounts = {
   number(phoneNumberId: string): PhoneNumber | undefined;
   numbers(): readonly PhoneNumber[];
   setThroughput(number: PhoneNumber, perSecond: number | null): void;
-  issueToken(token: Pick<Token, "value" | "wabaIds" | "expiresAtMs">): Token;
+  issueToken(token: Omit<Token, "isRevoked" | "issuedAtMs">): Token;
   token(value: string): Token | undefined;
 };
 
@@ -82,7 +92,15 @@ export function createAccounts(options: { app: App; nowMs: () => number }): Acco
       }
       const known = tokens.get(accessToken)?.wabaIds ?? [];
       issueToken({ value: accessToken, wabaIds: new Set([...known, wabaId]), expiresAtMs: tokenExpiresAtMs });
-      const number: PhoneNumber = { ...usual, registeredAtMs: [], ...more, ...own, rate: createRollingRate(null) };
+      const number: PhoneNumber = {
+        ...usual,
+        registeredAtMs: [],
+        handedOver: [],
+        onboardedAtMs: nowMs(),
+        ...more,
+        ...own,
+        rate: createRollingRate(null),
+      };
       number.rate = createRollingRate(number.throughputPerSecond);
       numbers.set(number.phoneNumberId, number);
       return number;
@@ -112,4 +130,6 @@ const usual = {
   hasPairRate: true,
   overrideUrl: null,
   pin: null,
+  canSend: null,
+  messagingLimit: "TIER_2K",
 } as const;

@@ -54,12 +54,15 @@ const routes = new Map<string, Handle>([
       accessToken: sandbox.issueToken({ wabaIds: readTexts(body["wabaIds"]), expiresAtMs: readNumber(body["expiresAtMs"]) }),
     }),
   ],
+  ["POST codes", (sandbox, body) => ({ code: sandbox.issueCode(readTexts(body["wabaIds"])) })],
+  ["POST states", changeState],
   ["POST revocations", (sandbox, body) => sandbox.revokeToken(need(body, "accessToken"))],
   ["POST expiries", (sandbox, body) => sandbox.expireToken(need(body, "accessToken"), readNumber(body["atMs"]))],
   [
     "POST groups",
     (sandbox, body) => ({ id: sandbox.addGroup(readTexts(body["participants"]), readText(body["phoneNumberId"]) ?? undefined) }),
   ],
+  ["GET faults", (sandbox) => ({ waiting: sandbox.waitingFaults(), held: sandbox.heldWebhooks() })],
   ["POST faults", (sandbox, body) => sandbox.fail(...readList(body["rules"]).map(readRule))],
   ["DELETE faults", (sandbox) => sandbox.clearFaults()],
   ["POST conduct", (sandbox, body) => sandbox.conduct(readConduct(body))],
@@ -75,6 +78,22 @@ function withoutSecrets({ rate: _rate, accessToken: _accessToken, pin: _pin, ...
   return number;
 }
 
+/** What Meta would find wrong with a number: each field that is given, as it stands in `accounts.ts`. */
+function changeState(sandbox: Sandbox, body: Wire): Wire {
+  const number = sandbox.number(readText(body["phoneNumberId"]) ?? undefined);
+  const account = sandbox.account(number.wabaId);
+  for (const name of ["status", "nameStatus", "messagingLimit"] as const) number[name] = readText(body[name]) ?? number[name];
+  number.qualityRating = qualityRatings.find((rating) => rating === body["qualityRating"]) ?? number.qualityRating;
+  if (body["canSend"] !== undefined) number.canSend = limitations.find((word) => word === body["canSend"]) ?? null;
+  if (body["overrideUrl"] !== undefined) number.overrideUrl = readText(body["overrideUrl"]);
+  if (typeof body["isOnBizApp"] === "boolean") number.isOnBizApp = body["isOnBizApp"];
+  if (typeof body["isSubscribed"] === "boolean") account.isSubscribed = body["isSubscribed"];
+  return withoutSecrets(number);
+}
+
+const qualityRatings = ["GREEN", "YELLOW", "RED", "NA"] as const;
+const limitations = ["LIMITED", "BLOCKED"] as const;
+
 type PhoneCall = { method: string; digits: string; verb: string | undefined; fields: Wire; query: URLSearchParams };
 
 async function answerPhone(sandbox: Sandbox, { method, digits, verb = "", fields, query }: PhoneCall): Promise<unknown> {
@@ -82,7 +101,7 @@ async function answerPhone(sandbox: Sandbox, { method, digits, verb = "", fields
   const number = readText(fields["phoneNumberId"]) ?? query.get("phoneNumberId");
   const phone = sandbox.phone(digits, number ?? undefined);
   if (method === "GET" && verb === "chat") {
-    return { messages: phone.chat(), isWindowOpen: phone.isWindowOpen(), seesTyping: phone.seesTyping() };
+    return { messages: phone.chat(), isWindowOpen: phone.isWindowOpen(), seesTyping: phone.seesTyping(), person: phone.person() };
   }
   const act = method === "POST" ? acts.get(verb) : undefined;
   if (act === undefined) throw new BadControl("The phone can do no such thing");

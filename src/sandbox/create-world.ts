@@ -29,6 +29,8 @@ export type SandboxOptions = {
   /** Ids and token, where they must stay the same over restarts. */
   identity?: Partial<Envelope & { accessToken: string }>;
   appId?: string;
+  /** Graph calls without `appsecret_proof` are refused. */
+  requiresProof?: boolean;
   /** Of the ledger, in each direction. */
   ledgerMax?: number;
 };
@@ -44,6 +46,7 @@ export function createWorld(options: SandboxOptions, origin: () => string): Worl
     nowMs,
     appId: options.appId ?? "300000000000003",
     appSecret,
+    requiresProof: options.requiresProof ?? false,
     accounts,
     people: createPeople(),
     groups: new Map(),

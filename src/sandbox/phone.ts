@@ -27,6 +27,7 @@ export type CustomerPhone = {
   /** Known by its user id only from now on, or by its phone again. */
   hide(): void;
   show(): void;
+  person(): Pick<Person, "name" | "hidesPhone" | "showsReceipts" | "isReachable"> & Pick<Pair, "isBlocked">;
   set(habits: Partial<Pick<Person, "name" | "showsReceipts" | "isReachable">>): void;
   changeNumber(to: string): Promise<Written>;
   chat(): ChatMessage[];
@@ -57,6 +58,10 @@ export function openPhone(world: World, number: PhoneNumber, digits: string): Cu
     },
     show() {
       person().hidesPhone = false;
+    },
+    person() {
+      const { name, hidesPhone, showsReceipts, isReachable } = person();
+      return { name, hidesPhone, showsReceipts, isReachable, isBlocked: pair().isBlocked };
     },
     set: (habits) => void Object.assign(person(), habits),
     changeNumber: (to) => changeNumber(world, number, person(), to),

@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { limits } from "../limits.ts";
 import type { Wire } from "../services/whatsapp/graph/wire.ts";
-import type { NewNumber, PhoneNumber, Token } from "./accounts.ts";
+import type { Account, NewNumber, PhoneNumber, Token } from "./accounts.ts";
 import { createWorld, type SandboxOptions } from "./create-world.ts";
 import { writeAsCustomer, type Writing, type Written } from "./customer-phone.ts";
 import type { Envelope } from "./envelope.ts";
@@ -35,12 +35,14 @@ export type Sandbox = SandboxNumber & {
   /** Messages in a rolling second, and the rate per customer; null and false lift them, for benches. */
   setRates(rates: { perSecond?: number | null; hasPairRate?: boolean; phoneNumberId?: string }): void;
   addGroup(participants: readonly string[], phoneNumberId?: string): string;
-  issueToken(token: { wabaIds: readonly string[]; expiresAtMs?: number | null }): string;
+  issueToken(token: { wabaIds: readonly string[]; expiresAtMs?: number | null } & Pick<Token, "appId" | "scopes" | "type">): string;
+  /** Its state as it is now: subscription and override. */
+  account(wabaId?: string): Account;
   /** 190 from then on; null: never. */
   expireToken(token: string, atMs: number | null): void;
   revokeToken(token: string): void;
-  /** A code of Embedded Signup for `/oauth/access_token`: 30 s, once. */
-  issueCode(wabaIds: readonly string[]): string;
+  /** A code of Embedded Signup for `/oauth/access_token`: 30 s, once; from the address that it was sent to, if it was. */
+  issueCode(wabaIds: readonly string[], redirectUri?: string): string;
   sendCustomerMessage(message: Writing): Promise<Written>;
   phone(digits: string, phoneNumberId?: string): CustomerPhone;
   /** This customer wrote at that time, before this sandbox was started: Meta does not forget windows over a restart of ours. */
@@ -61,6 +63,7 @@ export type Sandbox = SandboxNumber & {
   failNext(...faults: Fault[]): void;
   fail(...rules: FaultRule[]): void;
   clearFaults(): void;
+  waitingFaults(): number;
   /** How webhooks go out from now on. */
   conduct(change: Partial<Conduct>): void;
   /** Posts what was withheld; answers how many updates. */
@@ -142,17 +145,22 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       });
       return id;
     },
-    issueToken: ({ wabaIds, expiresAtMs = null }) =>
-      accounts.issueToken({ value: newToken(), wabaIds: new Set(wabaIds), expiresAtMs }).value,
+    issueToken: ({ wabaIds, expiresAtMs = null, ...more }) =>
+      accounts.issueToken({ value: newToken(), wabaIds: new Set(wabaIds), expiresAtMs, ...more }).value,
+    account(wabaId = own.wabaId) {
+      const account = accounts.account(wabaId);
+      if (account === undefined) throw new Error(`The sandbox has no account ${wabaId}`);
+      return account;
+    },
     expireToken(token, atMs) {
       tokenOf(token).expiresAtMs = atMs;
     },
     revokeToken(token) {
       tokenOf(token).isRevoked = true;
     },
-    issueCode(wabaIds) {
+    issueCode(wabaIds, redirectUri = "") {
       const code = randomBytes(16).toString("hex");
-      world.codes.set(code, { wabaIds, expiresAtMs: nowMs() + codeMs });
+      world.codes.set(code, { wabaIds, redirectUri, expiresAtMs: nowMs() + codeMs });
       return code;
     },
     sendCustomerMessage: ({ phoneNumberId, ...writing }) => writeAsCustomer(world, numberOf(phoneNumberId), writing),
@@ -191,6 +199,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     failNext: (...faults) => world.faults.add(faults.map((fault) => ({ fault }))),
     fail: (...rules) => world.faults.add(rules),
     clearFaults: () => world.faults.clear(),
+    waitingFaults: () => world.faults.waiting(),
     conduct: (change) => webhooks.conduct(change),
     release: () => webhooks.release(),
     heldWebhooks: () => webhooks.held(),

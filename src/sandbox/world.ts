@@ -14,6 +14,8 @@ export type World = {
   nowMs: () => number;
   appId: string;
   appSecret: string;
+  /** Whether it answers only to whoever proves to know the app's secret, as an app does with "Require App Secret". */
+  requiresProof: boolean;
   accounts: Accounts;
   people: People;
   groups: Map<string, Group>;
@@ -24,7 +26,7 @@ export type World = {
   webhooks: Webhooks;
   statuses: Statuses;
   /** Codes of Embedded Signup that can still be exchanged. */
-  codes: Map<string, { wabaIds: readonly string[]; expiresAtMs: number }>;
+  codes: Map<string, { wabaIds: readonly string[]; redirectUri: string; expiresAtMs: number }>;
 };
 
 /** Whom a message concerns, for its statuses. */

@@ -64,6 +64,83 @@ export const queues = {
     expireInSeconds: 60,
     schedule: { cron: "*/5 * * * *", data: {} },
   }),
+  /** Looks at one number at Meta. `why`: what came of errors is bounded in number. */
+  "connection-probe": queue<{ tenantId: string; connectionId: string; why: "due" | "news" | "trouble" }>({
+    concurrency: limits.connectionProbesMax,
+    groupConcurrency: limits.connectionProbesPerTenantMax,
+    groupOf: ({ tenantId }) => tenantId,
+    policy: "short",
+    keyOf: ({ connectionId }) => connectionId,
+    retryLimit: 2,
+    retryDelaySeconds: 30,
+    retryDelaySecondsMax: 120,
+    expireInSeconds: 120,
+  }),
+  /** Erases a person, step by step; killed, it goes on where it was. */
+  "contact-erase": queue<{ tenantId: string; jobId: string }>({
+    concurrency: limits.privacyJobsMax,
+    groupConcurrency: limits.privacyJobsPerTenantMax,
+    groupOf: ({ tenantId }) => tenantId,
+    policy: "short",
+    keyOf: ({ jobId }) => jobId,
+    retryLimit: 1_000,
+    retryDelaySeconds: 2,
+    retryDelaySecondsMax: 30,
+    expireInSeconds: 3_600,
+  }),
+  "contact-export": queue<{ tenantId: string; jobId: string }>({
+    concurrency: limits.privacyJobsMax,
+    groupConcurrency: limits.privacyJobsPerTenantMax,
+    groupOf: ({ tenantId }) => tenantId,
+    policy: "short",
+    keyOf: ({ jobId }) => jobId,
+    retryLimit: 20,
+    retryDelaySeconds: 10,
+    retryDelaySecondsMax: 300,
+    expireInSeconds: 3_600,
+  }),
+  /** Takes what came again about erased people out of these raw bodies. */
+  "privacy-rewrite": queue<{ tenantId: string; deliveryIds: string[] }>({
+    concurrency: limits.privacyJobsMax,
+    groupConcurrency: limits.privacyJobsPerTenantMax,
+    groupOf: ({ tenantId }) => tenantId,
+    retryLimit: 1_000,
+    retryDelaySeconds: 2,
+    retryDelaySecondsMax: 300,
+    expireInSeconds: 600,
+  }),
+  /** Deletes what tenants do not want to keep, exports whose time is over, and marks that nobody needs any more. */
+  "retention-sweep": queue<Record<string, never>>({
+    concurrency: 1,
+    policy: "short",
+    keyOf: () => "",
+    retryLimit: 2,
+    retryDelaySeconds: 60,
+    retryDelaySecondsMax: 300,
+    expireInSeconds: 3_000,
+    schedule: { cron: "23 * * * *", data: {} },
+  }),
+  /** Takes their conversations from somebody who was removed. */
+  "person-unassign": queue<{ tenantId: string; personId: string }>({
+    concurrency: 1,
+    policy: "short",
+    keyOf: ({ tenantId, personId }) => `${tenantId} ${personId}`,
+    retryLimit: 1_000,
+    retryDelaySeconds: 2,
+    retryDelaySecondsMax: 300,
+    expireInSeconds: 600,
+  }),
+  /** Looks for numbers that were not looked at for long. */
+  "connection-sweep": queue<Record<string, never>>({
+    concurrency: 1,
+    policy: "short",
+    keyOf: () => "",
+    retryLimit: 0,
+    retryDelaySeconds: 1,
+    retryDelaySecondsMax: 1,
+    expireInSeconds: 60,
+    schedule: { cron: "*/5 * * * *", data: {} },
+  }),
 } as const;
 
 export type QueueName = keyof typeof queues;
@@ -90,7 +167,7 @@ const insert = statement(
 );
 
 /**
- * Puts jobs into a queue in the caller's transaction, as kesher_app, kesher_ingest or kesher_platform: one statement for all of them.
+ * Puts jobs into a queue in the caller's transaction, as kesher_app, kesher_ingest, kesher_platform or kesher_auth: one statement for all of them.
  * They run if it commits, on this node without delay, and as a job may run twice its handler must bear that.
  */
 export async function enqueue<Name extends QueueName>(

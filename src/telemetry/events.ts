@@ -25,7 +25,10 @@ export type Events = ReturnType<typeof createEvents>;
 /** Nothing is written for the last interval until `stop` or the next tick. */
 export function createEvents(log: Log, metrics: Metrics) {
   let summary = emptySummary();
+  let indexed = { messages: 0, contacts: 0 };
   const writeSummary = (): void => {
+    if (indexed.messages + indexed.contacts > 0) log.info(indexed, "filled into the search's index");
+    indexed = { messages: 0, contacts: 0 };
     if (summary.requests === 0) return;
     log.info({ ...summary, ackMsMax: Math.round(summary.ackMsMax), seconds: limits.logSummaryMs / 1000 }, "webhooks received");
     summary = emptySummary();
@@ -41,6 +44,19 @@ export function createEvents(log: Log, metrics: Metrics) {
     },
     stopped(facts: { ms: number }): void {
       log.info(facts, "stopped");
+    },
+    /** The hash covers every audited deed of the tenant up to here: kept with the logs, it tells whether one was changed since. */
+    auditSealed(facts: { tenantId: string | null; seq: number; events: number; sha256: string }): void {
+      log.info(facts, "audit log sealed");
+    },
+    /** Which encryption keys wrap how many stored secrets. `unknown`: by keys that are not configured, so that they cannot be opened. */
+    keysInUse(
+      keys: Readonly<Record<string, number>>,
+      unknown: readonly { table: string; column: string; keyId: string; secrets: number }[],
+    ): void {
+      log.info({ keys }, "encryption keys in use");
+      for (const use of unknown)
+        log.warn(use, "stored secrets name an encryption key that is not configured: put it back into ENCRYPTION_KEYS");
     },
     /** Ends the summaries; the last one is written. */
     stop(): void {
@@ -150,6 +166,12 @@ export function createEvents(log: Log, metrics: Metrics) {
       if (settled.dead > 0) log.warn({ dead: settled.dead }, "deliveries to endpoints given up");
       if (settled.lost > 0) log.warn({ lanes: settled.lost }, "forwarding claims had run out; what was sent is sent again");
       for (const endpoint of settled.paused) log.warn(endpoint, "endpoint paused");
+    },
+
+    /** Progress of what is filled into the search's index after an upgrade. */
+    searchFilled(step: { messages: number; contacts: number }): void {
+      indexed.messages += step.messages;
+      indexed.contacts += step.contacts;
     },
 
     streamOpened(): void {

@@ -13,6 +13,9 @@ const neverLogged = [
   "appSecret",
   "authorization",
   "body",
+  "cookie",
+  // Of a request, by libraries that log for themselves: @fastify/multipart does at `trace`.
+  "headers",
   "password",
   "phone",
   "profileName",
@@ -27,9 +30,16 @@ export function createLog(level: LogLevel, destination?: DestinationStream): Log
   const options = {
     level,
     base: { process: process.pid },
+    // Whoever hands an error over as it is, the HTTP layer for one: pino's own way would print all of its fields.
+    serializers: { err: loggedError },
     redact: { paths: neverLogged.flatMap((name) => [name, `*.${name}`]), censor: "[kept out]" },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+function loggedError(error: unknown): ErrorFacts & { stack?: string } {
+  const frames = error instanceof Error ? error.stack?.split("\n").filter((line) => /^\s+at /.test(line)) : undefined;
+  return { ...errorFacts(error), ...(frames === undefined ? {} : { stack: frames.join("\n") }) };
 }
 
 export type ErrorFacts = {

@@ -1,8 +1,9 @@
 /** Deliveries as the operator reads them. A body may hold several tenants' updates, so a tenant never sees one. */
-import type { ListQuery, Page } from "../contract/json.ts";
-import type { Delivery, DeliveryDetail, DeliveryState } from "../contract/webhooks.ts";
-import { decodeIdCursor, nextIdCursor } from "../core/cursor.ts";
-import { notFound } from "../core/rejection.ts";
+import type { Page } from "../contract/json.ts";
+import type { Delivery, DeliveryDetail, DeliveryQuery, DeliveryState } from "../contract/webhooks.ts";
+import { decodeIdCursor, lastId, nextIdCursor } from "../core/cursor.ts";
+import { uuidV7Floor } from "../core/ids.ts";
+import { invalidRequest, notFound } from "../core/rejection.ts";
 import type { Db } from "../db/pool.ts";
 import { statement, time, type RowOf } from "../db/statement.ts";
 import { transaction } from "../db/transaction.ts";
@@ -32,7 +33,11 @@ const joins = `cross join lateral (
   ) r`;
 const selectPage = statement(
   "deliveries.page",
-  `select ${columns} from (select * from webhook_deliveries where id < $1::uuid order by id desc limit $2) d ${joins} order by d.id desc`,
+  `select ${columns} from (
+     select * from webhook_deliveries
+     where id < $1::uuid and id > $2::uuid and received_at >= coalesce($3::timestamptz, '-infinity') and received_at < coalesce($4::timestamptz, 'infinity')
+     order by id desc limit $5
+   ) d ${joins} order by d.id desc`,
   deliveryRow,
 );
 const selectById = statement("deliveries.by_id", `select ${columns}, d.body from webhook_deliveries d ${joins} where d.id = $1`, {
@@ -45,11 +50,39 @@ const selectResults = statement(
   { kind: "text", updates: "int", stored: "int", parked: "int", duplicates: "int", suppressed: "int", appliedAtMs: "time" },
 );
 
-/** Newest first. */
-export async function listDeliveries(platform: Db, query: ListQuery): Promise<Page<Delivery>> {
+/** How far the time in a delivery's id may lie from its time of receipt. */
+export const idSkewMs = 60 * 60_000;
+const firstId = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * Newest first. The state is no column, so a page of one state looks at up to `limits.deliveriesLookedMax` deliveries and says by `next` where to
+ * go on, also when none of them was in that state.
+ */
+export async function listDeliveries(platform: Db, query: DeliveryQuery): Promise<Page<Delivery>> {
   const limit = query.limit ?? limits.listLimitDefault;
-  const rows = await platform.query(selectPage, [decodeIdCursor(query.after), limit]);
-  return { data: rows.map(shown), next: nextIdCursor(rows, limit) };
+  const { state } = query;
+  const { below, above, from, to } = boundsOf(query);
+  const looked = state === undefined ? limit : limits.deliveriesLookedMax;
+  const rows = (await platform.query(selectPage, [below, above, from, to, looked])).map(shown);
+  if (state === undefined) return { data: rows, next: nextIdCursor(rows, limit) };
+  const found = rows.filter((row) => row.state === state);
+  const data = found.slice(0, limit);
+  return { data, next: nextIdCursor(data, limit) ?? nextIdCursor(rows, looked) };
+}
+
+/** Ids carry their time, so the range of ids prunes partitions. */
+function boundsOf({ after, from, to }: DeliveryQuery): { below: string; above: string; from: string | null; to: string | null } {
+  const cursor = decodeIdCursor(after);
+  const [fromMs, toMs] = [from, to].map((at) => (at === undefined ? null : Date.parse(at)));
+  if (Number.isNaN(fromMs)) throw invalidRequest("from is not a time");
+  if (Number.isNaN(toMs)) throw invalidRequest("to is not a time");
+  const ceiling = typeof toMs === "number" ? uuidV7Floor(toMs + idSkewMs) : lastId;
+  return {
+    below: cursor < ceiling ? cursor : ceiling,
+    above: typeof fromMs === "number" ? uuidV7Floor(fromMs - idSkewMs) : firstId,
+    from: typeof fromMs === "number" ? new Date(fromMs).toISOString() : null,
+    to: typeof toMs === "number" ? new Date(toMs).toISOString() : null,
+  };
 }
 
 /** With the raw body, base64. */

@@ -37,6 +37,12 @@ export class DeliveryCache {
     return entry;
   }
 
+  /** Somebody was erased: what was taken by another node may lie here for long. Workers read the journal instead. */
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+  }
+
   #dropOlder(receivedBeforeMs: number): void {
     for (const [id, entry] of this.#entries) {
       if (entry.receivedAtMs >= receivedBeforeMs) return;

@@ -9,6 +9,7 @@ import type { Db } from "../db/pool.ts";
 import { statement, time, type RowOf } from "../db/statement.ts";
 import { tenantTransaction, type Tx } from "../db/transaction.ts";
 import { limits } from "../limits.ts";
+import { appendAudit, type By } from "../services/audit/append.ts";
 import { planAgain } from "./forward-plan.ts";
 
 const deliveryRow = {
@@ -71,19 +72,30 @@ export async function listEndpointDeliveries(
 }
 
 /** Sends one again, under the same id and in its place of the conversation. Throws `not_found`. */
-export async function replayEndpointDelivery(app: Db, scope: TenantScope, endpointId: string, deliveryId: string): Promise<Replayed> {
+export async function replayEndpointDelivery(
+  app: Db,
+  scope: TenantScope,
+  { endpointId, deliveryId }: { endpointId: string; deliveryId: string },
+  by: By,
+): Promise<Replayed> {
   const { tenantId } = scope;
   return tenantTransaction(app, scope, async (tx) => {
     await lock(tx, tenantId, endpointId);
     const [row] = await tx.query(again, [tenantId, endpointId, deliveryId]);
     if (row === undefined) throw notFound();
     await tx.query(dueNow, [tenantId, endpointId, row.lane]);
+    await note(tx, { tenantId, endpointId, data: { deliveryId } }, by);
     return { replayed: 1, next: null };
   });
 }
 
 /** Sends what happened in [from, to) and what the endpoint wants of it, delivered or not, in portions of `limits.replayMax`. */
-export async function replayEndpoint(app: Db, scope: TenantScope, endpointId: string, range: ReplayRange): Promise<Replayed> {
+export async function replayEndpoint(
+  app: Db,
+  scope: TenantScope,
+  { endpointId, range }: { endpointId: string; range: ReplayRange },
+  by: By,
+): Promise<Replayed> {
   const [fromMs, toMs] = [Date.parse(range.from), Date.parse(range.to)];
   if (!(fromMs < toMs)) throw invalidRequest("from must lie before to, and both must be times");
   const [after] = range.after === undefined ? ["0"] : decodeCursor(range.after, ["text"]);
@@ -94,8 +106,15 @@ export async function replayEndpoint(app: Db, scope: TenantScope, endpointId: st
     // The column's CHECK allows no other form.
     const key = { tenantId, id: endpointId, form: form as EndpointForm, topics, connectionIds };
     const { replayed, nextSeq } = await planAgain(tx, key, { fromMs, toMs, afterSeq: Number(after), rowsMax: limits.replayMax });
+    await note(tx, { tenantId, endpointId, data: { from: time(fromMs), to: time(toMs), replayed } }, by);
     return { replayed, next: nextSeq === null ? null : encodeCursor([String(nextSeq)]) };
   });
+}
+
+type Note = { tenantId: string; endpointId: string; data: { readonly [key: string]: unknown } };
+
+async function note(tx: Tx, { tenantId, endpointId, data }: Note, { actor, nowMs }: By): Promise<void> {
+  await appendAudit(tx, actor, [{ tenantId, action: "endpoint.replayed", subject: { kind: "endpoint", id: endpointId }, data }], nowMs);
 }
 
 async function lock(tx: Tx, tenantId: string, endpointId: string) {

@@ -5,6 +5,7 @@
  */
 import type { ChangeEndpoint, CreateEndpoint, Endpoint, EndpointForm, EndpointWithSecret } from "../contract/endpoints.ts";
 import type { ListQuery, Page } from "../contract/json.ts";
+import { systemActor, type Actor } from "../core/actor.ts";
 import { decodeIdCursor, nextIdCursor } from "../core/cursor.ts";
 import { invalidRequest, notFound, Rejection } from "../core/rejection.ts";
 import type { TenantScope } from "../core/scope.ts";
@@ -16,6 +17,7 @@ import { statement, time, type RowOf } from "../db/statement.ts";
 import { tenantTransaction, type Tx } from "../db/transaction.ts";
 import { limits } from "../limits.ts";
 import { appendActivity } from "../services/activity/append.ts";
+import { appendAudit, type By } from "../services/audit/append.ts";
 import { newSecret } from "./forward-request.ts";
 
 const endpointRow = {
@@ -99,7 +101,13 @@ const keepUpdates = statement(
   {},
 );
 
-export type EndpointTools = { seal: (context: SecretContext, plain: string) => Buffer; rules: EndpointRules; nowMs: number };
+export type EndpointTools = {
+  seal: (context: SecretContext, plain: string) => Buffer;
+  rules: EndpointRules;
+  nowMs: number;
+  /** Left out: the program itself. */
+  actor?: Actor;
+};
 
 /** Gets everything that is committed after it. Throws `invalid_request` naming the field, `too_many`. */
 export async function createEndpoint(
@@ -119,7 +127,7 @@ export async function createEndpoint(
     const sealed = tools.seal(secretContext(tenantId, id), secret);
     const values = [tenantId, id, wanted.name, wanted.url, wanted.form, wanted.topics ?? null, wanted.connectionIds ?? null, sealed];
     const [made] = await tx.query(insert, [...values, time(tools.nowMs)]);
-    await announce(tx, tenantId, { endpointId: id, change: "created", state: "active" }, tools.nowMs);
+    await announce(tx, tenantId, { endpointId: id, change: "created", state: "active" }, byOf(tools));
     await tx.query(beginHere, [tenantId, id]);
     await tx.query(keepUpdates, [tenantId]);
     return made;
@@ -160,16 +168,16 @@ export async function changeEndpoint(
     const [row] = await tx.query(change, values);
     if (startsAnew) await tx.query(hurryLanes, [tenantId, id]);
     const act = after.state === before.state ? "changed" : after.state === "active" ? "resumed" : "paused";
-    await announce(tx, tenantId, { endpointId: id, change: act, state: after.state, reason: pausedReason }, tools.nowMs);
+    await announce(tx, tenantId, { endpointId: id, change: act, state: after.state, reason: pausedReason }, byOf(tools));
     return shown(row);
   });
 }
 
 /** With everything that waits for it. */
-export async function deleteEndpoint(app: Db, scope: TenantScope, id: string, nowMs: number): Promise<void> {
+export async function deleteEndpoint(app: Db, scope: TenantScope, id: string, by: By): Promise<void> {
   await tenantTransaction(app, scope, async (tx) => {
     if ((await tx.query(remove, [scope.tenantId, id])).length === 0) throw notFound();
-    await announce(tx, scope.tenantId, { endpointId: id, change: "deleted", state: null }, nowMs);
+    await announce(tx, scope.tenantId, { endpointId: id, change: "deleted", state: null }, by);
     await tx.query(keepUpdates, [scope.tenantId]);
   });
 }
@@ -187,7 +195,7 @@ export async function rotateSecret(
     const secret = newSecret(before.form);
     const keptMs = before.form === "events" ? limits.endpointOldSecretMs : 0;
     const [row] = await tx.query(rotate, [tenantId, id, tools.seal(secretContext(tenantId, id), secret), time(tools.nowMs + keptMs)]);
-    await announce(tx, tenantId, { endpointId: id, change: "secret_rotated", state: before.state }, tools.nowMs);
+    await announce(tx, tenantId, { endpointId: id, change: "secret_rotated", state: before.state }, byOf(tools));
     return { ...shown(row), secret };
   });
 }
@@ -210,7 +218,13 @@ async function checkConnections(tx: Tx, tenantId: string, ids: readonly string[]
 
 type Change = { endpointId: string; change: string; state: string | null; reason?: string | null };
 
-async function announce(tx: Tx, tenantId: string, data: Change, nowMs: number): Promise<void> {
+function byOf({ actor = systemActor, nowMs }: Pick<EndpointTools, "actor" | "nowMs">): By {
+  return { actor, nowMs };
+}
+
+async function announce(tx: Tx, tenantId: string, data: Change, { actor, nowMs }: By): Promise<void> {
+  const { endpointId, change: act, ...more } = data;
+  await appendAudit(tx, actor, [{ tenantId, action: `endpoint.${act}`, subject: { kind: "endpoint", id: endpointId }, data: more }], nowMs);
   await appendActivity(tx, [{ tenantId, type: "endpoint.changed", conversationId: null, messageId: null, data }], nowMs);
 }
 

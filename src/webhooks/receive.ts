@@ -21,8 +21,8 @@ export type ReceiverOptions = {
   /** Which row of the intake count this node adds to. */
   slot: number;
   nowMs: () => number;
-  /** Called after a COMMIT with the lanes that have new work. */
-  onStored: (lanes: ReadonlySet<Lane>) => void;
+  /** Called after a COMMIT with the lanes that have new work, and for which accounts. */
+  onStored: (work: ReadonlyMap<Lane, ReadonlySet<string>>) => void;
   onFailed: (error: unknown, deliveries: number) => void;
   onGroup: (deliveries: number) => void;
   cache: DeliveryCache | null;
@@ -106,9 +106,12 @@ export class Receiver {
 
   #announce(group: readonly Waiting[]): void {
     const { cache, onStored } = this.#options;
-    const lanes = new Set<Lane>();
-    for (const { delivery, located, lanes: counts } of group) {
-      for (const lane of counts.keys()) lanes.add(lane);
+    const work = new Map<Lane, Set<string>>();
+    for (const { delivery, account, located, lanes: counts } of group) {
+      for (const lane of counts.keys()) {
+        const accounts = work.get(lane) ?? new Set();
+        work.set(lane, accounts.add(account));
+      }
       cache?.put(
         delivery.id,
         { appKey: delivery.appKey, receivedAtMs: delivery.receivedAtMs, located },
@@ -116,7 +119,7 @@ export class Receiver {
         delivery.body.length,
       );
     }
-    onStored(lanes);
+    onStored(work);
   }
 }
 

@@ -9,8 +9,10 @@ import { isUuid, uuidV7Floor } from "../core/ids.ts";
 import { invalidRequest, notFound } from "../core/rejection.ts";
 import type { Db } from "../db/pool.ts";
 import { statement } from "../db/statement.ts";
-import { transaction } from "../db/transaction.ts";
+import { transaction, type Tx } from "../db/transaction.ts";
 import { limits } from "../limits.ts";
+import { appendAudit, type AuditEntry, type By } from "../services/audit/append.ts";
+import { idSkewMs } from "./deliveries.ts";
 import { getParked, type Reach } from "./parked.ts";
 
 /** The tenant is checked here once more: this runs in the operator's role, which sees all. */
@@ -60,41 +62,55 @@ const enqueueDeliveryRange = statement(
   { id: "uuid", isDecoded: "bool" },
 );
 
-/** How far the time in a delivery's id may lie from its time of receipt. */
-const idSkewMs = 60 * 60_000;
 const firstId = "00000000-0000-0000-0000-000000000000";
 
 /** Tries one parked update again. Throws `not_found` when it is not parked, or is another tenant's. */
-export async function replayParked(reach: Reach, id: string): Promise<Replayed> {
-  await getParked(reach, id);
-  const rows = await transaction(reach.platform, (tx) => tx.query(enqueueParked, [id, reach.scope?.tenantId ?? null]));
-  return { replayed: rows.length, next: null };
+export async function replayParked(reach: Reach, id: string, by: By): Promise<Replayed> {
+  const { tenantId } = await getParked(reach, id);
+  return transaction(reach.platform, async (tx) => {
+    const rows = await tx.query(enqueueParked, [id, reach.scope?.tenantId ?? null]);
+    await note(tx, { tenantId, action: "parked.replayed", subject: { kind: "parked", id } }, by);
+    return { replayed: rows.length, next: null };
+  });
 }
 
 /** Tries what was received in [from, to) and is still parked, in portions of `limits.replayMax`. */
-export async function replayParkedRange(reach: Reach, range: ReplayRange): Promise<Replayed> {
+export async function replayParkedRange(reach: Reach, range: ReplayRange, by: By): Promise<Replayed> {
   const { from, to, after } = boundsOf(range);
-  const values = [reach.scope?.tenantId ?? null, from, to, after, limits.replayMax];
-  return answer(await transaction(reach.platform, (tx) => tx.query(enqueueParkedRange, values)));
+  const tenantId = reach.scope?.tenantId ?? null;
+  return transaction(reach.platform, async (tx) => {
+    const rows = await tx.query(enqueueParkedRange, [tenantId, from, to, after, limits.replayMax]);
+    await note(tx, { tenantId, action: "parked.range_replayed", subject: null, data: { from, to, replayed: rows.length } }, by);
+    return answer(rows);
+  });
 }
 
 /** Applies a delivery once more; 0 when it is still pending. Throws `not_found`. */
-export async function replayDelivery(platform: Db, id: string): Promise<Replayed> {
+export async function replayDelivery(platform: Db, id: string, by: By): Promise<Replayed> {
   return transaction(platform, async (tx) => {
     if ((await tx.query(findDelivery, [id])).length === 0) throw notFound();
     const rows = await tx.query(enqueueDelivery, [id]);
+    await note(tx, { tenantId: null, action: "delivery.replayed", subject: { kind: "delivery", id } }, by);
     return { replayed: rows.length, next: null };
   });
 }
 
 /** Applies what was received in [from, to) once more, in portions of `limits.replayMax`. */
-export async function replayDeliveryRange(platform: Db, range: ReplayRange): Promise<Replayed> {
+export async function replayDeliveryRange(platform: Db, range: ReplayRange, by: By): Promise<Replayed> {
   const { from, to, after } = boundsOf(range);
   const floor = uuidV7Floor(Date.parse(from) - idSkewMs);
   const ceiling = uuidV7Floor(Date.parse(to) + idSkewMs);
   const values = [after > floor ? after : floor, ceiling < lastId ? ceiling : lastId, from, to, limits.replayMax];
-  const rows = await transaction(platform, (tx) => tx.query(enqueueDeliveryRange, values));
-  return { ...answer(rows), replayed: rows.filter((row) => row.isDecoded).length };
+  return transaction(platform, async (tx) => {
+    const rows = await tx.query(enqueueDeliveryRange, values);
+    const replayed = rows.filter((row) => row.isDecoded).length;
+    await note(tx, { tenantId: null, action: "delivery.range_replayed", subject: null, data: { from, to, replayed } }, by);
+    return { ...answer(rows), replayed };
+  });
+}
+
+async function note(tx: Tx, entry: AuditEntry, { actor, nowMs }: By): Promise<void> {
+  await appendAudit(tx, actor, [entry], nowMs);
 }
 
 function boundsOf(range: ReplayRange): { from: string; to: string; after: string } {

@@ -1,14 +1,17 @@
 /** A real HTTP server on a real database, and a tenant's world to read. */
+import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { newId } from "../../src/db/new-id.ts";
 import type { Db, Role } from "../../src/db/pool.ts";
 import { createServer, type HttpDeps } from "../../src/http/server.ts";
-import { createSessions, type SessionStore } from "../../src/http/session.ts";
+import { createPeople, type People, type PeopleOptions } from "../../src/people/people.ts";
+import type { SecretContext } from "../../src/core/secret-box.ts";
 import { createHub, type ActivityHub } from "../../src/services/activity/hub.ts";
+import { createMetaApps } from "../../src/services/tenants/apps.ts";
 import { AccessTokens } from "../../src/services/whatsapp/outbox/access-tokens.ts";
 import { Answers } from "../../src/services/whatsapp/outbox/answers.ts";
-import { withDatabase } from "./database.ts";
+import { withDatabase, type TestDatabase } from "./database.ts";
 
 export const adminKey = "an-admin-key-of-at-least-32-characters";
 
@@ -22,8 +25,9 @@ export type Api = {
   platform: Db;
   ingest: Db;
   open: (role: Role) => Db;
+  session: TestDatabase["session"];
   hub: ActivityHub;
-  sessions: SessionStore;
+  people: People;
   clock: { nowMs: number | null };
   call(method: string, path: string, options?: { key?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
   tenant(): Promise<{ id: string; key: string }>;
@@ -32,20 +36,36 @@ export type Api = {
 
 export async function startApi(
   t: AfterAll,
-  { sends, ...overrides }: Partial<Omit<HttpDeps, "sends">> & { sends?: Partial<HttpDeps["sends"]> } = {},
+  {
+    sends,
+    peopleOptions,
+    ...overrides
+  }: Partial<Omit<HttpDeps, "sends">> & { sends?: Partial<HttpDeps["sends"]>; peopleOptions?: Partial<PeopleOptions> } = {},
 ): Promise<Api> {
   const cleanups: (() => void | Promise<void>)[] = [];
   // The server goes first: it uses the database.
   t.after(async () => {
     for (const cleanup of cleanups.toReversed()) await cleanup();
   });
-  const { open } = await withDatabase({ after: (cleanup) => void cleanups.push(cleanup) });
+  const { open, session } = await withDatabase({ after: (cleanup) => void cleanups.push(cleanup) });
   const [app, platform, ingest] = [open("kesher_app"), open("kesher_platform"), open("kesher_ingest")];
   const hub = createHub({ app, platform, onError: () => {} });
   hub.start();
   const clock: Api["clock"] = { nowMs: null };
   const nowMs = (): number => clock.nowMs ?? Date.now();
-  const sessions = createSessions({ nowMs });
+  const people = createPeople({
+    auth: open("kesher_auth"),
+    encryptionKeys: [{ id: "test", key: randomBytes(32) }],
+    publicUrl: overrides.publicUrl ?? null,
+    oidc: null,
+    isSandbox: true,
+    nowMs,
+    onTrouble: () => undefined,
+    ...peopleOptions,
+  });
+  // Nobody listens there: Meta is away, unless a test brings its own.
+  const graph = { url: "http://127.0.0.1:9", version: "v26.0" };
+  const tokens = new AccessTokens(app, (_context, sealed) => Buffer.from(sealed).toString());
   const server = await createServer({
     app,
     platform,
@@ -53,15 +73,28 @@ export async function startApi(
     webhook: (_request, response, appKey) => response.end(`webhook ${appKey}`),
     adminKey,
     verifyToken: async (appKey, token) => token === `token of ${appKey ?? "the platform"}`,
-    secrets: { seal: (context, plain) => Buffer.from(JSON.stringify({ ...context, plain })) },
+    secrets: { seal },
     log: pino({ level: "silent" }),
     isReady: async () => true,
     metricsText: async () => "kesher_up 1\n",
     nowMs,
-    sessions,
+    people,
+    connections: {
+      app,
+      platform,
+      graph,
+      tokens,
+      apps: createMetaApps({ platform: { appId: "1", secrets: ["secret"] }, db: platform, open: unseal }),
+      seal,
+      open: unseal,
+      publicUrl: () => null,
+      configId: "configuration",
+      nowMs,
+      onActivity: (tenantIds) => hub.publish(tenantIds),
+    },
     sends: {
-      graph: { url: "http://127.0.0.1:9", version: "v26.0" },
-      tokens: new AccessTokens(app, (_context, sealed) => Buffer.from(sealed).toString()),
+      graph,
+      tokens,
       answers: new Answers(),
       wake: () => undefined,
       ...sends,
@@ -99,7 +132,19 @@ export async function startApi(
     });
     return { id: json.id, key: json.apiKey };
   };
-  return { url, app, platform, ingest, open, hub, sessions, clock, call, tenant, close };
+  return { url, app, platform, ingest, open, session, hub, people, clock, call, tenant, close };
+}
+
+/** Secrets of the tests are readable where they stand. */
+function seal(context: SecretContext, plain: string): Buffer {
+  return Buffer.from(JSON.stringify({ ...context, plain }));
+}
+
+/** Throws for what was sealed for another place, as the real one does. */
+function unseal(context: SecretContext, sealed: Uint8Array): string {
+  const { plain, ...of } = JSON.parse(Buffer.from(sealed).toString()) as SecretContext & { plain: string };
+  assert.deepEqual(of, { ...context });
+  return plain;
 }
 
 export type World = {

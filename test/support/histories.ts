@@ -36,7 +36,7 @@ const target = fc.oneof(
 const emoji = fc.constantFrom("👍", "❤️", "");
 
 const content: fc.Arbitrary<Fields> = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom("a", "b").map((body) => ({ type: "text", text: { body } })) },
+  { weight: 4, arbitrary: fc.constantFrom("a", "b", "הסר!", "Start").map((body) => ({ type: "text", text: { body } })) },
   { weight: 1, arbitrary: target.map((id) => ({ type: "text", text: { body: "reply" }, context: { id } })) },
   { weight: 1, arbitrary: fc.constant({ type: "image", image: { id: "611", mime_type: "image/jpeg" } }) },
   {

@@ -38,7 +38,14 @@ export const layers: readonly Layer[] = [
     name: "services",
     at: ["src/services"],
     sees: ["limits", "contract", "core", "db", "graph", "activity"],
-    packages: ["file-type"],
+    packages: ["file-type", "yazl"],
+    node: null,
+  },
+  {
+    name: "people",
+    at: ["src/people"],
+    sees: ["limits", "contract", "core", "db", "activity", "services"],
+    packages: ["better-auth", "pg"],
     node: null,
   },
   {
@@ -59,7 +66,7 @@ export const layers: readonly Layer[] = [
   {
     name: "http",
     at: ["src/http"],
-    sees: ["limits", "contract", "core", "db", "graph", "activity", "services", "webhooks"],
+    sees: ["limits", "contract", "core", "db", "graph", "activity", "services", "people", "webhooks"],
     packages: [
       "fastify",
       "@fastify/multipart",
@@ -73,7 +80,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "compose",
-    at: ["src/compose.ts", "src/background.ts", "src/upkeep.ts", "src/demo.ts"],
+    at: ["src/compose.ts", "src/background.ts", "src/upkeep.ts", "src/demo.ts", "src/platform.ts", "src/inbox-build.ts"],
     sees: [
       "limits",
       "failpoint",
@@ -85,6 +92,7 @@ export const layers: readonly Layer[] = [
       "telemetry",
       "activity",
       "services",
+      "people",
       "webhooks",
       "queue",
       "sandbox",
@@ -93,7 +101,7 @@ export const layers: readonly Layer[] = [
     packages: [],
     node: null,
   },
-  { name: "index", at: ["src/index.ts"], sees: ["limits", "config", "db", "compose"], packages: [], node: null },
+  { name: "index", at: ["src/index.ts", "src/rotate-keys.ts"], sees: ["limits", "config", "db", "compose"], packages: [], node: null },
 ];
 
 export async function readSources(): Promise<Source[]> {

@@ -20,6 +20,8 @@ export type Newcomer = {
   api: (method: string, path: string, body?: object) => Promise<{ status: number; json: Json }>;
   register: (endpoint: CreateEndpoint) => Promise<EndpointWithSecret>;
   phone: (digits: string) => Phone;
+  /** The sandbox's own controls. */
+  control: (method: string, path: string, body?: object) => Promise<Json>;
   /** `kill -9` where it lives still, and the same again. */
   killAndRestart: () => Promise<void>;
 };
@@ -50,7 +52,7 @@ export async function startNewcomer(t: Scope): Promise<Newcomer> {
   const phoneNumberId = /phone_number_id (\d+)/.exec(program.output)?.[1] ?? assert.fail("and the number's id");
 
   const api: Newcomer["api"] = (method, path, body) => program.call(method, path, body, key);
-  const control = async (method: string, path: string, body?: object): Promise<Json> => {
+  const control: Newcomer["control"] = async (method, path, body) => {
     const answer = await fetch(`${program.url}/sandbox/control/${path}`, {
       method,
       headers: { cookie, origin: program.url, ...(body === undefined ? {} : { "content-type": "application/json" }) },
@@ -65,6 +67,7 @@ export async function startNewcomer(t: Scope): Promise<Newcomer> {
     phoneNumberId,
     key,
     api,
+    control,
     async register(endpoint) {
       const { status, json } = await api("POST", "endpoints", endpoint);
       assert.equal(status, 201, JSON.stringify(json));

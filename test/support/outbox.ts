@@ -45,7 +45,8 @@ export function scriptedGraph(): ScriptedGraph {
   const graph: ScriptedGraph = {
     ledger: [],
     judge: accepts,
-    async sendMessage({ phoneNumberId, accessToken, body }: SendRequest) {
+    async sendMessage({ phoneNumberId, accessToken: given, body }: SendRequest) {
+      const accessToken = typeof given === "string" ? given : given.token;
       const text = (body["text"] as { body?: string } | undefined)?.body ?? "";
       const to = body["to"] ?? body["recipient"];
       const request: Request = { messageId: String(body["biz_opaque_callback_data"]), phoneNumberId, to, text, accessToken, outcome: null };

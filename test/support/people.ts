@@ -92,6 +92,7 @@ export async function receive(world: World, sightings: readonly Sighting[]): Pro
           replyPhone: one.phone,
           replyUserId: one.userId,
           last: { atMs: one.atMs, waMessageId: one.waMessageId, messageId },
+          answeredAtMs: null,
           inbound: 1,
           outbound: 0,
         },

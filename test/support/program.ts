@@ -29,6 +29,8 @@ export type ProgramOptions = {
   databaseUrl?: string;
   role?: "all" | "web" | "worker";
   graphUrl?: string;
+  /** Of Embedded Signup. */
+  configId?: string;
   /** Without settings of Meta's: it plays Meta itself, with the secrets in its data folder, and endpoints may be on this machine. A newcomer sets nothing but PORT and DATA_DIR. */
   sandbox?: true | "newcomer";
 };
@@ -55,7 +57,7 @@ export class Program {
   /** Starts a new life; `failpoint` is `name:action`. Does not wait. */
   spawn(failpoint?: string): void {
     assert(!this.isAlive(), "The program runs already");
-    const { databaseUrl, role, graphUrl, sandbox } = this.#options;
+    const { databaseUrl, role, graphUrl, configId, sandbox } = this.#options;
     const child = spawn(process.execPath, ["src/index.ts"], {
       cwd: new URL("../..", import.meta.url),
       env: {
@@ -67,6 +69,7 @@ export class Program {
           : { META_APP_ID: "1", META_APP_SECRET: appSecret, META_VERIFY_TOKEN: "verify", ENCRYPTION_KEYS: encryptionKeys }),
         // Port 9 discards: whoever sends is refused at once.
         ...(sandbox === "newcomer" ? {} : { ADMIN_API_KEY: adminKey, GRAPH_URL: graphUrl ?? "http://127.0.0.1:9", LOG_LEVEL: "warn" }),
+        ...(configId === undefined ? {} : { META_CONFIG_ID: configId }),
         ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, ROLE: role ?? "all" }),
         ...(failpoint === undefined ? {} : { KESHER_TEST: "1", KESHER_FAILPOINT: failpoint }),
       },

@@ -1,4 +1,5 @@
 /** Once for a whole run of the tests: the server that all test processes share. A file that is run alone starts its own. */
+import { startInboxBuild } from "../../src/inbox-build.ts";
 import { startTestServer } from "./server.ts";
 
 /** Holds the `TestServer` as JSON for the test processes. */
@@ -7,7 +8,8 @@ export const serverVariable = "KESHER_TEST_SERVER";
 let stop: (() => Promise<void>) | null = null;
 
 export async function globalSetup(): Promise<void> {
-  const started = await startTestServer();
+  // Programs that tests start find it built.
+  const [started] = await Promise.all([startTestServer(), startInboxBuild(() => undefined).folder.catch(() => null)]);
   stop = started.stop;
   process.env[serverVariable] = JSON.stringify(started.server);
 }

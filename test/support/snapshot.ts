@@ -37,7 +37,7 @@ export async function snapshot(rig: Rig, tenantIds: readonly string[], appKeys: 
     return { peer: person === null ? null : (people.get(String(person)) ?? "a contact without addresses"), ...rest };
   };
   const contacts = await ask(
-    `select c.id as person, profile_name, username, profile_at, profile_wa_message_id, opted_out_at, preference_at
+    `select c.id as person, profile_name, username, profile_at, profile_wa_message_id, opted_out_at, preference_at, preference_source
      from whatsapp_contacts c where c.tenant_id = any($1) and merged_into_id is null`,
   );
   const conversations = await ask(

@@ -44,7 +44,7 @@ export function listRig(rig: Rig) {
     return {
       app: rig.app,
       graph: { url, version: "v26.0" },
-      tokens: { read: async () => testToken, forget: (connectionId) => void forgotten.push(connectionId) },
+      tokens: { read: async () => ({ token: testToken, proof: null }), forget: (connectionId) => void forgotten.push(connectionId) },
       nowMs: () => rig.clock.nowMs,
       onActivity: (tenantIds) => void told.push(...tenantIds),
       forgotten,

@@ -3,9 +3,11 @@
  * runs the real workers until nothing is pending. No loops and no waiting; time stands still unless a test moves it.
  */
 import { randomBytes } from "node:crypto";
+import { systemActor } from "../../src/core/actor.ts";
 import { tenantScope, type TenantScope } from "../../src/core/scope.ts";
 import { openPool, type Db, type Role } from "../../src/db/pool.ts";
 import { lanes, runBatch, workers, type BatchOptions, type BatchResult } from "../../src/queue/index.ts";
+import type { By } from "../../src/services/audit/append.ts";
 import { putApp } from "../../src/services/tenants/apps.ts";
 import { changeTenant, createTenant } from "../../src/services/tenants/tenants.ts";
 import { putConnection } from "../../src/services/whatsapp/connections.ts";
@@ -44,6 +46,9 @@ export type Rig = TestDatabase & {
   ownApp(tenantId: string): Promise<string>;
   connect(tenantId: string, wanted?: Partial<Connected> & { appKey?: string }): Promise<Connected>;
 };
+
+/** Deeds that tests do themselves. */
+export const byTest = (): By => ({ actor: systemActor, nowMs: Date.now() });
 
 /** The token of every connection; it is stored as it is. */
 export const testToken = "token-of-the-test";
@@ -117,7 +122,7 @@ export async function startRig(t: Scope, { nowMs = Date.now(), connectionsMax = 
     async tenant(change) {
       const slug = `t-${randomBytes(8).toString("hex")}`;
       const { id } = await createTenant(platform, { name: slug, slug }, clock.nowMs);
-      if (change !== undefined) await changeTenant(platform, id, change);
+      if (change !== undefined) await changeTenant(platform, id, change, byTest());
       return id;
     },
     async ownApp(tenantId) {
@@ -129,7 +134,7 @@ export async function startRig(t: Scope, { nowMs = Date.now(), connectionsMax = 
       const { wabaId = randomDigits(), phoneNumberId = randomDigits(), displayPhoneNumber = randomDigits(), portfolioId = null } = wanted;
       const number = { tenantId, wabaId, phoneNumberId, displayPhoneNumber, portfolioId };
       const asked = { ...number, accessToken: testToken, ...(appKey === undefined ? {} : { appKey }) };
-      const { id } = await putConnection(platform, asked, { seal, verify: null, nowMs: clock.nowMs });
+      const { id } = await putConnection(platform, asked, { seal, nowMs: clock.nowMs });
       return { ...number, id, scope: tenantScope(tenantId) };
     },
   };

@@ -4,8 +4,29 @@ import type { ActivityEvent } from "../../services/activity/append.ts";
 import type { FoldedConversation } from "../../services/whatsapp/conversations.ts";
 import type { MessageRow, StoredMessage } from "../../services/whatsapp/messages.ts";
 import type { ChangedMessage } from "../../services/whatsapp/statuses.ts";
+import type { RoutedItem } from "../work.ts";
 
 type Entry = { row: MessageRow; stored: StoredMessage | undefined; isNewConversation: boolean };
+
+/** Whose name, addresses or members are others than before. */
+export function contactEvents(
+  items: readonly RoutedItem[],
+  contacts: readonly ({ contactId: string; isNew: boolean; hasChanged: boolean } | undefined)[],
+): ActivityEvent[] {
+  const changed = new Map<string, ActivityEvent>();
+  for (const [index, contact] of contacts.entries()) {
+    const item = items[index];
+    if (contact === undefined || item === undefined || contact.isNew || !contact.hasChanged) continue;
+    changed.set(contact.contactId, {
+      tenantId: item.route.tenantId,
+      type: "contact.changed",
+      conversationId: null,
+      messageId: null,
+      data: { contactId: contact.contactId },
+    });
+  }
+  return [...changed.values()];
+}
 
 /** `conversation.opened` before its messages, `window.opened` where the customer's word has reopened the window. */
 export function messageEvents(entries: readonly Entry[], folded: readonly FoldedConversation[]): ActivityEvent[] {
@@ -22,7 +43,9 @@ export function messageEvents(entries: readonly Entry[], folded: readonly Folded
       }
     }
     if (stored !== undefined && stored.outcome !== "duplicate") {
-      events.push(eventOf(row, typeOf(row), stored.id, dataOf(row, conversation?.after ?? null)));
+      const data = dataOf(row, conversation?.after ?? null);
+      // Known before, and there is more in it now.
+      events.push(eventOf(row, typeOf(row), stored.id, stored.outcome === "replaced" ? { ...data, replaced: true } : data));
     }
     return events;
   });

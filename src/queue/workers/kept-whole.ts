@@ -1,34 +1,32 @@
 /** Updates of the message lane that are no messages of a conversation: kept whole, like the events of an account. */
+import { clampedTime } from "../../core/window.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
 import type { PreferenceUpdate } from "../../services/whatsapp/graph/updates.ts";
-import { applyPreferences } from "../../services/whatsapp/preferences.ts";
+import type { Preference } from "../../services/whatsapp/preferences.ts";
 import type { Outcome, RoutedItem } from "../work.ts";
 
-/** Opt-outs are kept whole like an account's events, and applied to the contact: the latest by Meta's time counts. */
+/** Opt-outs at Meta are kept whole like an account's events; what they say is for `marketing-words.ts` to apply. */
 export async function storePreferences(
   tx: Tx,
   items: readonly RoutedItem[],
   contacts: readonly ({ contactId: string } | undefined)[],
   nowMs: number,
-): Promise<{ outcomes: [RoutedItem, Outcome][]; events: ActivityEvent[] }> {
+): Promise<{ outcomes: [RoutedItem, Outcome][]; events: ActivityEvent[]; said: Preference[] }> {
   const chosen = items.flatMap((item, index) => {
     const contactId = contacts[index]?.contactId;
     return item.update.kind === "preference" && contactId !== undefined ? [{ item, update: item.update, contactId }] : [];
   });
-  if (chosen.length === 0) return { outcomes: [], events: [] };
+  if (chosen.length === 0) return { outcomes: [], events: [], said: [] };
   const isNew = await insertAccountEvents(
     tx,
     chosen.map(({ item, update, contactId }) => preferenceEvent(item, update, contactId)),
     nowMs,
   );
-  await applyPreferences(
-    tx,
-    chosen.map(({ item, update, contactId }) => ({ tenantId: item.route.tenantId, contactId, value: update.value, atMs: update.atMs })),
-  );
   return {
+    said: chosen.flatMap(({ item, update, contactId }) => preferenceOf(item, update, contactId) ?? []),
     outcomes: chosen.map(({ item }, index) => [item, isNew[index] === true ? "stored" : "duplicate"]),
     events: chosen.flatMap(({ item, update, contactId }, index) =>
       isNew[index] === true
@@ -71,6 +69,14 @@ export async function storeHomeless(
         : [],
     ),
   };
+}
+
+/** A word of Meta's that is neither of the two says nothing. */
+function preferenceOf(item: RoutedItem, { value, atMs }: PreferenceUpdate, contactId: string): Preference | null {
+  if (value !== "stop" && value !== "resume") return null;
+  const { tenantId } = item.route;
+  const told = { tenantId, contactId, said: value, atMs: clampedTime(atMs, item.receivedAtMs) } as const;
+  return { ...told, source: "meta", message: null, origin: updateText(item.located) };
 }
 
 function preferenceEvent(item: RoutedItem, update: PreferenceUpdate, contactId: string) {

@@ -4,6 +4,7 @@
  */
 import type { Failpoint } from "../../failpoint.ts";
 import { limits } from "../../limits.ts";
+import type { AccessToken } from "../../services/whatsapp/graph/call.ts";
 import type { GraphClient } from "../../services/whatsapp/graph/client.ts";
 import type { AccessTokens } from "../../services/whatsapp/outbox/access-tokens.ts";
 import type { ClaimedSend } from "../../services/whatsapp/outbox/claim.ts";
@@ -51,8 +52,19 @@ function agoMs({ nowMs }: SendOptions, { monotonicMs, wallMs }: ClaimedAt): numb
 function judgeClaim(send: ClaimedSend): AttemptOutcome | null {
   if (send.isReported) return { kind: "reported" };
   if (!send.isConnected) return noToken;
+  if (send.isOptedOut) return optedOut;
   return send.isFreeform && !send.isOpen ? { kind: "window_closed" } : null;
 }
+
+/** With Meta's own code for the same: whose choice it was, and that it is to be respected, is said by it. */
+const optedOut: AttemptOutcome = {
+  kind: "unsendable",
+  error: {
+    code: 131_050,
+    title: "The customer has opted out of marketing messages",
+    details: "They opted out before this message could be sent. Nothing was sent to Meta.",
+  },
+};
 
 const noToken: AttemptOutcome = {
   kind: "unsendable",
@@ -66,14 +78,14 @@ const noToken: AttemptOutcome = {
 async function request(
   { graph, tokens, onError }: SendOptions,
   send: ClaimedSend,
-  { accessToken, body }: { accessToken: string; body: { readonly [key: string]: unknown } },
+  { accessToken, body }: { accessToken: AccessToken; body: { readonly [key: string]: unknown } },
 ): Promise<AttemptOutcome> {
   const outcome = await graph.sendMessage({ phoneNumberId: send.phoneNumberId, accessToken, body, timeoutMs: limits.graphTimeoutMs });
   if (outcome.kind !== "refused" || outcome.error.class !== "token") return outcome;
   tokens.forget(send.connectionId);
   try {
     const current = await tokens.read(send.tenantId, send.connectionId);
-    if (current !== accessToken && current !== null) return { kind: "token_replaced" };
+    if (current !== null && current.token !== accessToken.token) return { kind: "token_replaced" };
     // The number is going to be paused: whoever sends next does so with a new one.
     tokens.forget(send.connectionId);
     return outcome;

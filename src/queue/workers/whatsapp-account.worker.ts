@@ -1,9 +1,11 @@
 /**
  * Jobs `whatsapp-account` of the queue `webhooks`: every other field that Meta sends, kept whole as an event of the account
- * and shown in the activity of its tenant. Nothing is dropped for being unknown. What is said of templates is applied to them, too.
+ * and shown in the activity of its tenant. Nothing is dropped for being unknown. What is said of templates is applied to them, too; what is
+ * said of a number makes it be looked at.
  */
 import type { Tx } from "../../db/transaction.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
+import { requestProbesAfterNews } from "../../services/whatsapp/connection-probes.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
 import { applyTemplateWebhooks } from "../../services/whatsapp/templates-webhook.ts";
 import type { Application } from "../apply.ts";
@@ -21,6 +23,10 @@ export async function applyAccountEvents(tx: Tx, items: readonly RoutedItem[], n
     raw: updateText(located),
   }));
   const isNew = await insertAccountEvents(tx, events, nowMs);
+  await requestProbesAfterNews(
+    tx,
+    events.filter((_event, index) => isNew[index] === true),
+  );
   const templateEvents = await applyTemplateWebhooks(
     tx,
     items.map(({ route: { tenantId, accountId }, located, receivedAtMs }) => ({ tenantId, accountId, located, receivedAtMs })),

@@ -21,14 +21,17 @@ import { releaseWaiting } from "../../services/whatsapp/outbox/timers.ts";
 import { settleMessages } from "../../services/whatsapp/statuses.ts";
 import type { Application } from "../apply.ts";
 import type { Outcome, RoutedItem } from "../work.ts";
-import { messageEvents, statusEvents } from "./events.ts";
+import { contactEvents, messageEvents, statusEvents } from "./events.ts";
 import { storeHomeless, storePreferences } from "./kept-whole.ts";
+import { hearWords } from "./marketing-words.ts";
 import { peerOf, sightingOf, waMessageIdOf } from "./speakers.ts";
 
 type Spoken = MessageUpdate | EchoUpdate | CallUpdate | CallStatusUpdate;
 type Job = {
   item: RoutedItem<Spoken>;
   connectionId: string;
+  /** Null in a group. */
+  contactId: string | null;
   peer: Peer | null;
   groupId: string | null;
   row: MessageRow;
@@ -40,6 +43,7 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
   const speakers = await resolveSpeakers(tx, items, nowMs);
   const { contacts } = speakers;
   const preferences = await storePreferences(tx, items, contacts, nowMs);
+  const heard = await hearWords(tx, items, contacts, preferences.said);
   const jobs = items.flatMap((item, index) => jobOf(item, contacts[index]?.contactId ?? null, nowMs) ?? []);
   const homeless = await storeHomeless(
     tx,
@@ -63,7 +67,7 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
   await queueMedia(tx, withMedia(jobs, stored), nowMs);
   // What waited for the customer's word goes before what answers it.
   const released = await releaseWaiting(tx, folded);
-  const replies = await queueAutoReplies(tx, candidatesOf(jobs, stored), nowMs);
+  const replies = await queueAutoReplies(tx, candidatesOf(jobs, stored, heard.optedOut), nowMs);
 
   const events: ActivityEvent[] = [
     ...contactEvents(items, contacts),
@@ -74,6 +78,7 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
     ...statusEvents(settled.changed),
     ...replies.events,
     ...preferences.events,
+    ...heard.events,
     ...homeless.events,
   ];
   const outcomes = new Map<RoutedItem, Outcome>([...preferences.outcomes, ...homeless.outcomes]);
@@ -113,7 +118,7 @@ async function resolveSpeakers(
 }
 
 /** Null for what is not part of a conversation. The row's conversation is filled in once it is known. */
-function jobOf(item: RoutedItem, contactId: string | null, nowMs: number): (Job & { contactId: string | null }) | null {
+function jobOf(item: RoutedItem, contactId: string | null, nowMs: number): Job | null {
   const { update } = item;
   const { connectionId } = item.route;
   if (connectionId === null || !isSpoken(item)) return null;
@@ -162,7 +167,7 @@ function isSpoken(item: RoutedItem): item is RoutedItem<Spoken> {
   return kind === "message" || kind === "echo" || kind === "call" || kind === "call_status";
 }
 
-function wantedOf(job: Job & { contactId: string | null }) {
+function wantedOf(job: Job) {
   return {
     identityVersion: job.item.route.identityVersion,
     tenantId: job.row.tenantId,
@@ -221,6 +226,7 @@ function factsOf(jobs: readonly Job[], stored: readonly StoredMessage[]): Conver
     const change = row.role === "message" ? 1 : 0;
     if (row.direction === "inbound") entry.inbound += change;
     else entry.outbound += change;
+    if (row.direction === "outbound" && row.role === "message") entry.answeredAtMs = Math.max(entry.answeredAtMs ?? row.atMs, row.atMs);
   }
   return [...facts.values()];
 }
@@ -259,8 +265,9 @@ async function recount(tx: Tx, jobs: readonly Job[], stored: readonly StoredMess
   }
 }
 
-function candidatesOf(jobs: readonly Job[], stored: readonly StoredMessage[]): ReplyCandidate[] {
-  return jobs.flatMap(({ item, row, groupId }, index) => {
+/** Whoever has just opted out is told so, if the tenant wants that: whatever the type of the message was. */
+function candidatesOf(jobs: readonly Job[], stored: readonly StoredMessage[], optedOut: ReadonlySet<string>): ReplyCandidate[] {
+  return jobs.flatMap(({ item, row, groupId, contactId }, index) => {
     const { update, route } = item;
     if (update.kind !== "message" || stored[index]?.outcome !== "stored") return [];
     return [
@@ -274,26 +281,8 @@ function candidatesOf(jobs: readonly Job[], stored: readonly StoredMessage[]): R
         isGroup: groupId !== null,
         isStandby: row.isStandby,
         peer: update.from,
+        ownText: contactId !== null && optedOut.has(contactId) ? route.optOutReply : null,
       },
     ];
   });
-}
-
-function contactEvents(
-  items: readonly RoutedItem[],
-  contacts: readonly ({ contactId: string; isNew: boolean; hasChanged: boolean } | undefined)[],
-): ActivityEvent[] {
-  const changed = new Map<string, ActivityEvent>();
-  for (const [index, contact] of contacts.entries()) {
-    const item = items[index];
-    if (contact === undefined || item === undefined || contact.isNew || !contact.hasChanged) continue;
-    changed.set(contact.contactId, {
-      tenantId: item.route.tenantId,
-      type: "contact.changed",
-      conversationId: null,
-      messageId: null,
-      data: { contactId: contact.contactId },
-    });
-  }
-  return [...changed.values()];
 }

@@ -1,7 +1,7 @@
 /**
  * The automatic reply to a message of a type that the tenant cannot handle: asked for in the transaction that stores the
  * message, at most one per conversation and interval. The cap is claimed by the statement that also checks the window.
- * It goes out as every message does, through the outbox.
+ * It goes out as every message does, through the outbox. So does what a tenant says to a customer who has opted out of marketing.
  */
 import { autoReplyDecision } from "../../core/auto-reply.ts";
 import { sendMarginMs, windowMs } from "../../core/window.ts";
@@ -26,6 +26,8 @@ export type ReplyCandidate = {
   isGroup: boolean;
   isStandby: boolean;
   peer: Peer;
+  /** What is said whatever the type of the message is; null: nothing. */
+  ownText: string | null;
 };
 
 /** The database's clock, the cap, the window with the margin of I7, a connection that can send, and never one of our own numbers. */
@@ -47,7 +49,8 @@ const claimCap = statement(
 export async function queueAutoReplies(tx: Tx, candidates: readonly ReplyCandidate[], nowMs: number): Promise<{ events: ActivityEvent[] }> {
   const wanted = new Map<string, ReplyCandidate>();
   for (const candidate of candidates) {
-    if (isWanted(candidate, nowMs)) wanted.set(candidate.conversationId, candidate);
+    const isFirst = (wanted.get(candidate.conversationId)?.ownText ?? null) === null;
+    if (isFirst && isWanted(candidate, nowMs)) wanted.set(candidate.conversationId, candidate);
   }
   if (wanted.size === 0) return { events: [] };
   const asked = [...wanted.values()].toSorted((a, b) => (a.conversationId < b.conversationId ? -1 : 1));
@@ -66,7 +69,7 @@ export async function queueAutoReplies(tx: Tx, candidates: readonly ReplyCandida
   return queueMessages(tx, drafts, nowMs);
 }
 
-function draftOf({ route, connectionId, conversationId }: ReplyCandidate, nowMs: number): Draft {
+function draftOf({ route, connectionId, conversationId, ownText }: ReplyCandidate, nowMs: number): Draft {
   return {
     tenantId: route.tenantId,
     messageId: newId(nowMs),
@@ -75,7 +78,7 @@ function draftOf({ route, connectionId, conversationId }: ReplyCandidate, nowMs:
     origin: "automatic",
     type: "text",
     role: "message",
-    content: JSON.stringify({ v: 1, kind: "text", body: route.autoReplyText ?? autoReplyText(route.locale) }),
+    content: JSON.stringify({ v: 1, kind: "text", body: ownText ?? route.autoReplyText ?? autoReplyText(route.locale) }),
     isFreeform: true,
     targetWaMessageId: null,
     to: { phone: null, userId: null },
@@ -88,6 +91,7 @@ function draftOf({ route, connectionId, conversationId }: ReplyCandidate, nowMs:
 /** What can be told without the database; the rest is in the statement that claims the cap. */
 function isWanted(candidate: ReplyCandidate, nowMs: number): boolean {
   const { route } = candidate;
+  if (candidate.ownText !== null) return !candidate.isGroup && !candidate.isStandby;
   return autoReplyDecision({
     update: {
       kind: "message",

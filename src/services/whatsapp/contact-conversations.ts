@@ -28,12 +28,13 @@ const lockCanonicals = statement(
 const rebuild = statement(
   "conversations.rebuild",
   `with facts as (
-     select l.id, counted.*, latest.*, reply.*
+     select l.id, counted.*, latest.*, reply.*, expired.*
      from unnest($2::uuid[]) as l (id)
      cross join lateral (
        select max(m.wa_timestamp) filter (where ${isCustomersWord}) as customer_at,
          count(*) filter (where m.direction = 'inbound' and m.role = 'message') as inbound,
-         count(*) filter (where m.direction = 'outbound' and m.role = 'message') as outbound
+         count(*) filter (where m.direction = 'outbound' and m.role = 'message') as outbound,
+         max(m.wa_timestamp) filter (where m.direction = 'outbound' and m.role = 'message' and m.origin <> 'automatic') as answered_at
        ${messagesOfFamily}
      ) counted
      left join lateral (
@@ -44,12 +45,20 @@ const rebuild = statement(
        select m.sender_phone, m.sender_user_id, m.wa_message_id as customer_wa_message_id
        ${messagesOfFamily} and ${isCustomersWord} and (m.sender_phone is not null or m.sender_user_id is not null) ${latestFirst} limit 1
      ) reply on true
+     cross join lateral (
+       select max(member.expired_customer_message_at) as expired_customer_at, max(member.expired_last_message_at) as expired_last_at,
+         sum(member.expired_inbound_count)::bigint as expired_inbound, sum(member.expired_outbound_count)::bigint as expired_outbound
+       from whatsapp_conversations member where member.tenant_id = $1 and (member.id = l.id or member.merged_into_id = l.id)
+     ) expired
    )
    update whatsapp_conversations c set
-     last_customer_message_at = f.customer_at, last_customer_wa_message_id = f.customer_wa_message_id, inbound_count = f.inbound, outbound_count = f.outbound,
-     last_message_at = f.last_at, last_message_wa_message_id = f.last_wa_message_id, last_message_id = f.last_id,
-     last_message_hour = coalesce(floor(extract(epoch from f.last_at) / 3600)::bigint, 0),
-     reply_phone = f.sender_phone, reply_user_id = f.sender_user_id
+     last_customer_message_at = greatest(f.customer_at, f.expired_customer_at),
+     last_answer_at = case when f.expired_outbound > 0 then greatest(f.answered_at, c.last_answer_at) else f.answered_at end,
+     last_customer_wa_message_id = f.customer_wa_message_id,
+     inbound_count = f.inbound + f.expired_inbound, outbound_count = f.outbound + f.expired_outbound, last_message_at = coalesce(f.last_at, f.expired_last_at), last_message_wa_message_id = f.last_wa_message_id, last_message_id = f.last_id,
+     last_message_hour = coalesce(floor(extract(epoch from coalesce(f.last_at, f.expired_last_at)) / 3600)::bigint, 0),
+     reply_phone = case when f.customer_wa_message_id is null and f.expired_customer_at is not null then c.reply_phone else f.sender_phone end,
+     reply_user_id = case when f.customer_wa_message_id is null and f.expired_customer_at is not null then c.reply_user_id else f.sender_user_id end
    from facts f where c.tenant_id = $1 and c.id = f.id`,
   {},
 );
@@ -84,12 +93,11 @@ const carry = statement(
      free_entry_point_expires_at = greatest(c.free_entry_point_expires_at, f.free_entry_point_expires_at),
      auto_replied_at = greatest(c.auto_replied_at, f.auto_replied_at),
      unread_count = c.unread_count + f.unread,
-     state = case when f.is_open then 'open' else c.state end,
      assignee_id = coalesce(c.assignee_id, f.assignee_id)
    from (
      select l.target, max(m.refused_at) as refused_at, max(m.free_entry_point_expires_at) as free_entry_point_expires_at,
        max(m.auto_replied_at) as auto_replied_at, sum(m.unread_count)::bigint as unread,
-       bool_or(m.state = 'open' and m.last_message_id is not null) as is_open, (array_agg(m.assignee_id order by m.id) filter (where m.assignee_id is not null))[1] as assignee_id
+       (array_agg(m.assignee_id order by m.id) filter (where m.assignee_id is not null))[1] as assignee_id
      from unnest($2::uuid[], $3::uuid[]) as l (id, target)
      join whatsapp_conversations m on m.tenant_id = $1 and m.id = l.id
      where l.target is not null group by l.target

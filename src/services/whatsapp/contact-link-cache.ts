@@ -11,6 +11,8 @@ export type LinkCache = {
   isKnown(sighting: Sighting): boolean;
   /** To be called when the transaction that resolved the sighting has committed, not before. */
   remember(sighting: Sighting): void;
+  /** Somebody was erased. */
+  forget(): void;
 };
 
 export function makeLinkCache(entriesMax: number = limits.knownLinksMax): LinkCache {
@@ -29,12 +31,14 @@ export function makeLinkCache(entriesMax: number = limits.knownLinksMax): LinkCa
       const from = Math.min(sighting.atMs, fromAtMs.get(key) ?? Infinity);
       fromAtMs.set(key, from);
     },
+    forget: () => fromAtMs.clear(),
   };
 }
 
 /** The cache of this process. */
 export const linkCache: LinkCache = makeLinkCache();
 
-function keyOf({ tenantId, scope, phone, userId, parentUserId }: Sighting): string {
-  return `${tenantId} ${phone ?? ""} ${userId ?? ""} ${parentUserId ?? ""} ${scope}`;
+/** A pair that an erasure has taken off the record is news again: the version says so to all nodes. */
+function keyOf({ tenantId, scope, phone, userId, parentUserId, identityVersion }: Sighting): string {
+  return `${tenantId} ${phone ?? ""} ${userId ?? ""} ${parentUserId ?? ""} ${scope} ${identityVersion ?? ""}`;
 }

@@ -9,7 +9,7 @@ import { notFound } from "../../core/rejection.ts";
 import type { TenantScope } from "../../core/scope.ts";
 import type { Db } from "../../db/pool.ts";
 import { statement, time, type RowOf } from "../../db/statement.ts";
-import { tenantTransaction } from "../../db/transaction.ts";
+import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 
 /**
@@ -68,9 +68,11 @@ const contactRow = {
   profileName: "text?",
   locale: "text?",
   optedOutAtMs: "time?",
+  optOutSource: "text?",
   createdAtMs: "time",
 } as const;
-const columns = `${contactColumns}, p.locale, p.opted_out_at as "optedOutAtMs", p.created_at as "createdAtMs"`;
+const columns = `${contactColumns}, p.locale, p.opted_out_at as "optedOutAtMs",
+  case when p.opted_out_at is not null then p.preference_source end as "optOutSource", p.created_at as "createdAtMs"`;
 
 const selectPage = statement(
   "contacts.page",
@@ -111,8 +113,12 @@ export async function listContacts(app: Db, scope: TenantScope, query: ListQuery
 }
 
 /** The id of a merged contact gives the one that it became. */
-export async function getContact(app: Db, scope: TenantScope, id: string): Promise<Contact> {
-  const [row] = await tenantTransaction(app, scope, (tx) => tx.query(selectById, [scope.tenantId, id]));
+export function getContact(app: Db, scope: TenantScope, id: string): Promise<Contact> {
+  return tenantTransaction(app, scope, (tx) => readContact(tx, scope, id));
+}
+
+export async function readContact(tx: Tx, scope: TenantScope, id: string): Promise<Contact> {
+  const [row] = await tx.query(selectById, [scope.tenantId, id]);
   if (row === undefined) throw notFound();
   return shown(row);
 }
@@ -130,5 +136,7 @@ export function contactSummary(row: {
 
 function shown(row: RowOf<typeof contactRow>): Contact {
   const { contactId, optedOutAtMs, createdAtMs, ...fields } = row;
-  return { id: contactId, ...fields, optedOutAt: time(optedOutAtMs), createdAt: time(createdAtMs) };
+  // The column's CHECK allows no other source.
+  const optOutSource = row.optOutSource as Contact["optOutSource"];
+  return { id: contactId, ...fields, optedOutAt: time(optedOutAtMs), optOutSource, createdAt: time(createdAtMs) };
 }

@@ -29,12 +29,14 @@ export async function settlePeople(tx: Tx, known: Known, nowMs: number): Promise
     [...plans.values()].flatMap((plan) => plan.states),
   );
   await writeEvidence(tx, known, nowMs);
-  for (const [tenantId, { moved, moves }] of plans) {
+  for (const [tenantId, { moved, moves, canonicals }] of plans) {
     if (moved.size === 0 && moves.length === 0) continue;
     // One session.
-    await carryPreferences(tx, tenantId, [...moved.values()]);
     const relinked = moved.size === 0 ? [] : await relinkConversations(tx, tenantId, moved, nowMs);
     const rehomed = await rehomeMessages(tx, tenantId, moves, nowMs);
+    const now = (id: string): string => canonicals.get(id) ?? id;
+    const canonicalIds = [...moved.values(), ...moves.flatMap(({ message, contactId }) => [now(message.contactId), now(contactId)])];
+    await carryPreferences(tx, tenantId, { canonicalIds, movedMessageIds: moves.map(({ message }) => message.id) });
     await rebuildConversations(tx, tenantId, [...relinked, ...rehomed]);
   }
   return plans;

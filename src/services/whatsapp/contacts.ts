@@ -86,6 +86,11 @@ export function rememberContacts(sightings: readonly Sighting[], resolved: reado
 
 const cache = new PeopleCache();
 
+/** Somebody was erased: this process shall not hold their addresses either. */
+export function forgetKnownPeople(): void {
+  cache.forget();
+}
+
 /** Null when people on record are touched and the caller has not said that these are all the sightings of the batch. */
 async function lookUp(tx: Tx, sightings: readonly Sighting[], nowMs: number, { isFinal = false } = {}): Promise<Resolved[] | null> {
   if (sightings.length === 0) return [];

@@ -51,6 +51,8 @@ export type ConversationFacts = {
   replyUserId: string | null;
   /** The message that the list shows: the greatest (time, wamid). */
   last: { atMs: number; waMessageId: string; messageId: string } | null;
+  /** When a person, a bot or the phone answered; an automatic reply does not. */
+  answeredAtMs: number | null;
   /** Newly stored messages that count. */
   inbound: number;
   outbound: number;
@@ -66,6 +68,7 @@ export function noFacts(tenantId: string, conversationId: string): ConversationF
     replyPhone: null,
     replyUserId: null,
     last: null,
+    answeredAtMs: null,
     inbound: 0,
     outbound: 0,
   };
@@ -128,11 +131,12 @@ const fold = statement(
      last_message_wa_message_id = case when ${isNewer} then f.last_wa_message_id else c.last_message_wa_message_id end,
      last_message_id = case when ${isNewer} then f.last_id else c.last_message_id end,
      last_message_hour = case when ${isNewer} then floor(extract(epoch from f.last_at) / 3600)::bigint else c.last_message_hour end,
+     last_answer_at = greatest(c.last_answer_at, f.answered_at),
      inbound_count = c.inbound_count + f.inbound,
      outbound_count = c.outbound_count + f.outbound,
      unread_count = c.unread_count + f.inbound
-   from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $11::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[])
-     as f (tenant_id, id, customer_at, customer_wa_message_id, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound)
+   from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $11::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[], $9::int[], $10::int[], $12::timestamptz[])
+     as f (tenant_id, id, customer_at, customer_wa_message_id, reply_phone, reply_user_id, last_at, last_wa_message_id, last_id, inbound, outbound, answered_at)
    where c.tenant_id = f.tenant_id and c.id = f.id and c.merged_into_id is null
    returning c.tenant_id as "tenantId", c.id, old.last_customer_message_at as "beforeMs", new.last_customer_message_at as "afterMs", c.refused_at as "refusedAtMs", clock_timestamp() as "nowMs"`,
   { tenantId: "uuid", id: "uuid", beforeMs: "time?", afterMs: "time?", refusedAtMs: "time?", nowMs: "time" },
@@ -253,6 +257,7 @@ async function foldCanonical(tx: Tx, unsorted: readonly ConversationFacts[]): Pr
     ints(facts.map((fact) => fact.inbound)),
     ints(facts.map((fact) => fact.outbound)),
     texts(facts.map((fact) => fact.customerWaMessageId)),
+    times(facts.map((fact) => fact.answeredAtMs)),
   ]);
   return rows.map(({ tenantId, id, beforeMs, afterMs, refusedAtMs, nowMs }) => ({
     tenantId,

@@ -7,6 +7,7 @@ import { statement } from "../../db/statement.ts";
 import { tenantTransaction } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 import { appendActivity } from "../activity/append.ts";
+import { appendAudit, type By } from "../audit/append.ts";
 import { enqueue } from "../jobs.ts";
 import { findMediaRow, shownMedia, type MediaRow } from "./media.ts";
 
@@ -24,11 +25,12 @@ const reopen = statement(
  * The file as it is then: `pending`, also when it was so before. Throws `not_found`, and `conflict` for what is here already or what Meta
  * keeps no longer. How often calls may fail stays as it is (`media-calls.ts`), so this may be asked as often as one likes.
  */
-export async function fetchMediaAgain(app: Db, scope: TenantScope, id: string, nowMs: number): Promise<Media> {
+export async function fetchMediaAgain(app: Db, scope: TenantScope, id: string, { actor, nowMs }: By): Promise<Media> {
   const { tenantId } = scope;
   return tenantTransaction(app, scope, async (tx) => {
     const before = await findMediaRow(tx, scope, id);
     refuseUseless(before, nowMs);
+    await appendAudit(tx, actor, [{ tenantId, action: "media.fetched_again", subject: { kind: "media", id } }], nowMs);
     for (const { connectionId, messageId, conversationId } of await tx.query(reopen, [tenantId, id])) {
       // Where a job waits already this adds none.
       await enqueue(tx, "media-fetch", [{ tenantId, connectionId, mediaId: id }]);

@@ -15,7 +15,7 @@ import { enqueue } from "../jobs.ts";
 import { sniff } from "../media-sniff.ts";
 import { TooLarge, type MediaStore, type StagedFile } from "../media-store.ts";
 import type { GraphError } from "./graph/answer.ts";
-import type { Graph } from "./graph/call.ts";
+import type { AccessToken, Graph } from "./graph/call.ts";
 import { downloadMedia, findMedia, type Download } from "./graph/media-client.ts";
 import { lockMediaContent } from "./media.ts";
 import { beginCall, endCall } from "./media-calls.ts";
@@ -169,7 +169,7 @@ async function attempt(deps: FetchDeps, scope: TenantScope, wanted: Wanted, jobS
   return ask(call);
 }
 
-type Call = { deps: FetchDeps; wanted: Wanted; accessToken: string; signal: AbortSignal };
+type Call = { deps: FetchDeps; wanted: Wanted; accessToken: AccessToken; signal: AbortSignal };
 
 async function ask(call: Call): Promise<Outcome> {
   const { waMediaId, phoneNumberId, declaredSha256 } = call.wanted;

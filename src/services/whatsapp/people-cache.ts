@@ -25,6 +25,11 @@ export class PeopleCache {
     return entry;
   }
 
+  /** Somebody was erased: what is in here has names of people in its keys. */
+  forget(): void {
+    this.#entries.clear();
+  }
+
   /** To be called when the transaction that resolved the sighting has committed, not before. */
   remember(sighting: Sighting, person: Person): void {
     const key = keyOf(sighting);

@@ -2,6 +2,7 @@
  * Which tenant and connection an update belongs to. The tenant comes from the WABA id of the entry, the connection from
  * the phone_number_id; a delivery signed for one Meta app touches only accounts of that app (I9, I10).
  */
+import type { OptOutWords } from "../../core/opt-out-words.ts";
 import { texts, uuids } from "../../db/arrays.ts";
 import { newId } from "../../db/new-id.ts";
 import { statement } from "../../db/statement.ts";
@@ -22,10 +23,18 @@ export type Route = {
   autoReplyIntervalSeconds: number;
   /** The tenant's own words; null: ours. */
   autoReplyText: string | null;
+  /** Words by which the tenant's customers opt out of marketing. */
+  optOutWords: OptOutWords;
+  /** What a customer is told who has opted out; null: nothing. */
+  optOutReply: string | null;
   /** Changes when people of the tenant are joined or parted. */
   identityVersion: number;
+  /** The tenant has erased somebody of whom updates may still come. */
+  hasErasures: boolean;
 };
-export type RoutingResult = Route | { parked: "unrouted" | "number_mismatch"; tenantId: string | null; detail: string };
+export type RoutingResult =
+  | Route
+  | { parked: "unrouted" | "number_mismatch"; tenantId: string | null; detail: string; hasErasures: boolean };
 
 const accountRow = {
   tenantId: "uuid",
@@ -38,14 +47,20 @@ const accountRow = {
   autoReplyEnabled: "bool",
   autoReplyIntervalSeconds: "int",
   autoReplyText: "text?",
+  stopWords: "texts?",
+  resumeWords: "texts?",
+  optOutReply: "text?",
   identityVersion: "bigint",
+  hasErasures: "bool",
 } as const;
 
 const selectAccounts = statement(
   "routing.accounts",
   `select a.tenant_id as "tenantId", a.id as "accountId", a.waba_id as "wabaId", a.portfolio_id as "portfolioId", a.app_key as "appKey",
      t.locale, t.supported_types as "supportedTypes", t.auto_reply_enabled as "autoReplyEnabled",
-     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds", t.auto_reply_text as "autoReplyText", t.identity_version as "identityVersion"
+     t.auto_reply_interval_seconds as "autoReplyIntervalSeconds", t.auto_reply_text as "autoReplyText",
+     t.opt_out_words as "stopWords", t.opt_in_words as "resumeWords", t.opt_out_reply as "optOutReply", t.identity_version as "identityVersion",
+     t.erasures_until is not null as "hasErasures"
    from whatsapp_accounts a join tenants t on t.id = a.tenant_id
    where a.waba_id = any($1::text[]) and t.closed_at is null`,
   accountRow,
@@ -136,13 +151,15 @@ function decide(
   byNumber: ReadonlyMap<string, Connection>,
   connections: readonly Connection[],
 ): RoutingResult {
-  if (account === null) return { parked: "unrouted", tenantId: null, detail: `No account is connected for WABA ${key.wabaId ?? "(none)"}` };
+  if (account === null)
+    return { parked: "unrouted", tenantId: null, detail: `No account is connected for WABA ${key.wabaId ?? "(none)"}`, hasErasures: false };
   const connection = key.phoneNumberId === null ? connectionByDisplay(key, account, connections) : byNumber.get(key.phoneNumberId);
   if (connection !== undefined && connection.accountId !== account.accountId) {
     return {
       parked: "number_mismatch",
       tenantId: account.tenantId,
       detail: `Number ${key.phoneNumberId ?? ""} belongs to another account`,
+      hasErasures: account.hasErasures,
     };
   }
   return {
@@ -155,7 +172,10 @@ function decide(
     autoReplyEnabled: account.autoReplyEnabled,
     autoReplyIntervalSeconds: account.autoReplyIntervalSeconds,
     autoReplyText: account.autoReplyText,
+    optOutWords: { stop: account.stopWords, resume: account.resumeWords },
+    optOutReply: account.optOutReply,
     identityVersion: account.identityVersion,
+    hasErasures: account.hasErasures,
   };
 }
 

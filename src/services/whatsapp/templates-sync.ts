@@ -9,7 +9,7 @@ import { statement } from "../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 import { appendActivity, type ActivityEvent } from "../activity/append.ts";
-import type { Graph } from "./graph/call.ts";
+import type { AccessToken, Graph } from "./graph/call.ts";
 import { listTemplates, type TemplatePage } from "./graph/templates-client.ts";
 import { endBadly, endWell, readRefill, spendCall, takeLease, type Lease } from "./templates-leases.ts";
 import { changedEvent, changeTemplates, removeGone, stampSynced, type TemplateResult } from "./templates.ts";
@@ -30,7 +30,7 @@ export type SyncDeps = {
   app: Db;
   graph: Graph;
   tokens: {
-    read(tenantId: string, connectionId: string): Promise<string | null>;
+    read(tenantId: string, connectionId: string): Promise<AccessToken | null>;
     forget(connectionId: string): void;
   };
   nowMs: () => number;
@@ -96,7 +96,7 @@ class Run {
     this.#inTurn = inTurn;
   }
 
-  async list(accessToken: string): Promise<SyncOutcome> {
+  async list(accessToken: AccessToken): Promise<SyncOutcome> {
     let after: string | null = null;
     for (let pages = 0; pages < limits.templatePagesMax; pages++) {
       const timeoutMs = Math.min(limits.graphTimeoutMs, this.#lease.startedAtMs + limits.templateSyncMsMax - this.#deps.nowMs());

@@ -4,6 +4,7 @@ import type { TenantScope } from "../../../core/scope.ts";
 import { statement } from "../../../db/statement.ts";
 import type { Tx } from "../../../db/transaction.ts";
 import { appendActivity } from "../../activity/append.ts";
+import { appendAudit, type By } from "../../audit/append.ts";
 import { lockConversations, promoteNext } from "./turns.ts";
 
 const select = statement(
@@ -72,8 +73,8 @@ export async function readOutgoing(tx: Tx, scope: TenantScope, messageId: string
   return message;
 }
 
-/** Throws `conflict` when its request is under way or it was sent. */
-export async function cancelMessage(tx: Tx, scope: TenantScope, messageId: string, nowMs: number): Promise<void> {
+/** Cancelled already, it stays so. Throws `conflict` when its request is under way or it was sent. */
+export async function cancelMessage(tx: Tx, scope: TenantScope, messageId: string, { actor, nowMs }: By): Promise<void> {
   const { conversationId, queueId, status } = await readOutgoing(tx, scope, messageId);
   if (status === "cancelled") return;
   const turn = { tenantId: scope.tenantId, conversationId: queueId ?? conversationId };
@@ -82,15 +83,19 @@ export async function cancelMessage(tx: Tx, scope: TenantScope, messageId: strin
   if (gone === undefined)
     throw new Rejection("conflict", 409, "This message is already on its way; only what still waits can be cancelled.");
   await promoteNext(tx, [turn]);
+  const { tenantId } = scope;
+  await appendAudit(tx, actor, [{ tenantId, action: "message.cancelled", subject: { kind: "message", id: messageId } }], nowMs);
   const data = { status: "cancelled", previousStatus: "pending" };
   await appendActivity(tx, [{ tenantId: scope.tenantId, type: "message.status_changed", conversationId, messageId, data }], nowMs);
 }
 
 /** Throws `conflict` when the outcome is known. */
-export async function markMessageFailed(tx: Tx, scope: TenantScope, messageId: string, nowMs: number): Promise<void> {
+export async function markMessageFailed(tx: Tx, scope: TenantScope, messageId: string, { actor, nowMs }: By): Promise<void> {
   const { conversationId } = await readOutgoing(tx, scope, messageId);
   const [marked] = await tx.query(markFailed, [scope.tenantId, messageId, new Date(nowMs).toISOString()]);
   if (marked === undefined) throw new Rejection("conflict", 409, "Only a message whose outcome is unknown can be marked as failed.");
+  const { tenantId } = scope;
+  await appendAudit(tx, actor, [{ tenantId, action: "message.marked_failed", subject: { kind: "message", id: messageId } }], nowMs);
   const data = { status: "failed", previousStatus: "unknown", by: "person" };
   await appendActivity(tx, [{ tenantId: scope.tenantId, type: "message.status_changed", conversationId, messageId, data }], nowMs);
 }

@@ -24,6 +24,7 @@ const claimedRow = {
   isFreeform: "bool",
   isOpen: "bool",
   isConnected: "bool",
+  isOptedOut: "bool",
   phoneNumberId: "text",
   phone: "text?",
   userId: "text?",
@@ -36,7 +37,8 @@ const claimedRow = {
 } as const;
 /**
  * `isOpen` is the window by the database's clock, with the margin of I7 and the time that a start may take. `isReported`: a status has told
- * of it, so an earlier attempt arrived, whatever Graph answered then.
+ * of it, so an earlier attempt arrived, whatever Graph answered then. `isOptedOut`: a template that may be marketing (`opt-outs.ts`), to a
+ * customer who has opted out.
  */
 export type ClaimedSend = RowOf<typeof claimedRow> & { claimId: string };
 
@@ -95,7 +97,15 @@ const take = statement(
      m.wa_message_id is not null as "isReported", t.is_freeform as "isFreeform",
      coalesce(c.last_customer_message_at + make_interval(secs => $7::int) > clock_timestamp() + make_interval(secs => $8::int)
        and (c.refused_at is null or c.refused_at <= c.last_customer_message_at), false) as "isOpen",
-     n.state = 'connected' as "isConnected", n.phone_number_id as "phoneNumberId",
+     n.state = 'connected' as "isConnected",
+     (m.type = 'template' and exists (
+       select from whatsapp_contacts own
+       join whatsapp_contacts p on p.tenant_id = own.tenant_id and p.id = case when own.merged_into_id is null then own.id else own.merged_into_id end
+       where own.tenant_id = c.tenant_id and own.id = c.contact_id and p.opted_out_at is not null
+     ) and not exists (
+       select from whatsapp_templates x where x.tenant_id = n.tenant_id and x.account_id = n.account_id and x.name = m.content ->> 'name'
+         and lower(x.language) = lower(replace(m.content ->> 'language', '-', '_')) and upper(x.category) in ('UTILITY', 'AUTHENTICATION')
+     )) as "isOptedOut", n.phone_number_id as "phoneNumberId",
      case when t.to_phone is null and t.to_user_id is null then c.reply_phone else t.to_phone end as phone,
      case when t.to_phone is null and t.to_user_id is null then c.reply_user_id else t.to_user_id end as "userId",
      c.group_id as "groupId", m.type, m.content, case m.role when 'message' then m.target_wa_message_id end as "replyTo", t.created_at as "queuedAtMs", statement_timestamp() as "claimedAtMs"

@@ -117,9 +117,11 @@ const stateOf = { now: "queued", at: "scheduled", when_they_write: "waiting" } a
 /** Counted when it is stored, as every message is; what is for later does not show as the last word yet. */
 function factsOf(drafts: readonly Draft[], nowMs: number): ConversationFacts[] {
   const byConversation = new Map<string, ConversationFacts>();
-  for (const { tenantId, conversationId, messageId, role, when } of drafts) {
+  for (const { tenantId, conversationId, messageId, origin, role, when } of drafts) {
     const facts = byConversation.get(conversationId) ?? noFacts(tenantId, conversationId);
     if (role === "message") facts.outbound += 1;
+    // Also what is for later: somebody has seen to it.
+    if (role === "message" && origin !== "automatic") facts.answeredAtMs = nowMs;
     if (role === "message" && when.kind === "now") facts.last = { atMs: nowMs, waMessageId: "", messageId };
     byConversation.set(conversationId, facts);
   }

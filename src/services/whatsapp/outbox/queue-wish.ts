@@ -6,7 +6,7 @@
 import type { OutgoingContent } from "../../../contract/outgoing.ts";
 import type { QueuedMessage } from "../../../contract/sends.ts";
 import { isFreeform, roleOf, storedContent, targetOf, typeOf } from "../../../core/outgoing.ts";
-import { Rejection, invalidFields } from "../../../core/rejection.ts";
+import { Rejection, invalidFields, notFound } from "../../../core/rejection.ts";
 import type { TenantScope } from "../../../core/scope.ts";
 import { mayStartFreeform } from "../../../core/window.ts";
 import { newId } from "../../../db/new-id.ts";
@@ -14,10 +14,12 @@ import { statement, time } from "../../../db/statement.ts";
 import type { Tx } from "../../../db/transaction.ts";
 import { limits } from "../../../limits.ts";
 import { appendActivity } from "../../activity/append.ts";
+import { takeSends } from "../../tenants/quotas.ts";
 import { lockConversations, type Conversation } from "../conversations.ts";
 import { checkTemplate, usableTemplates } from "../template-check.ts";
+import { refuseOptedOut } from "../opt-outs.ts";
 import { queueMessages, type Draft } from "./enqueue.ts";
-import { withOwnMedia } from "./own-media.ts";
+import { assertMediaOf, withOwnMedia } from "./own-media.ts";
 import { findRecipient, type Recipient } from "./recipients.ts";
 import type { Wish } from "./wish.ts";
 
@@ -43,6 +45,8 @@ export async function queueWish(
   const { conversationId } = prepared.recipient;
   const conversation = (await lockConversations(scope, tx, [conversationId])).get(conversationId);
   const draft = await draftOf(tx, scope, prepared, { conversation, nowMs });
+  const { granted, refusal } = await takeSends(tx, scope, 1, nowMs);
+  if (granted === 0) throw refusal();
   const { events } = await queueMessages(tx, [draft], nowMs);
   await appendActivity(tx, events, nowMs);
   tx.afterCommit(tools.wakeSends);
@@ -51,7 +55,10 @@ export async function queueWish(
 
 /** Its files and its template, for a recipient that is known. */
 export async function prepareWish(tx: Tx, scope: TenantScope, wish: Wish, recipient: Recipient): Promise<PreparedWish> {
+  const { onlyConnectionId = null } = wish;
+  if (onlyConnectionId !== null && recipient.connectionId !== onlyConnectionId) throw notFound();
   const content = await withOwnMedia(tx, scope, wish.content);
+  if (onlyConnectionId !== null) await assertMediaOf(tx, scope, content, onlyConnectionId);
   const shown = wish.content.type === "template" ? await checkedTemplate(tx, scope, recipient, wish.content) : null;
   return { wish, recipient, content, shown };
 }
@@ -87,10 +94,12 @@ export async function draftOf(
 async function checkedTemplate(
   tx: Tx,
   scope: TenantScope,
-  { accountId }: Recipient,
+  { accountId, conversationId }: Recipient,
   template: Extract<OutgoingContent, { type: "template" }>,
 ): Promise<string | null> {
-  return (await checkTemplate(tx, scope, { accountId, template })).body;
+  const { body, category } = await checkTemplate(tx, scope, { accountId, template });
+  await refuseOptedOut(tx, scope, { conversationId, category });
+  return body;
 }
 
 async function judgeWhen(

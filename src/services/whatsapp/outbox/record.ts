@@ -9,6 +9,8 @@ import type { Db } from "../../../db/pool.ts";
 import { statement } from "../../../db/statement.ts";
 import { transaction, type Tx } from "../../../db/transaction.ts";
 import { appendActivity, type ActivityEvent } from "../../activity/append.ts";
+import { requestProbes } from "../connection-probes.ts";
+import { errorFact } from "../graph/errors.ts";
 import { noteMetaVerdicts } from "../meta-verdicts.ts";
 import { lockWaMessageIds, settleMessages } from "../statuses.ts";
 import { readRefusals, recordLanes } from "./lanes.ts";
@@ -105,8 +107,18 @@ export function recordAttempts(ingest: Db, attempts: readonly Attempt[], at: { n
     await repeat(tx, repeated);
     await leaveOutbox(tx, ended);
     events.push(...(await recordLanes(tx, verdicts)));
+    await requestProbes(tx, troubled(verdicts), "trouble");
     await appendActivity(tx, events, nowMs);
     return [...new Set(events.map((event) => event.tenantId))];
+  });
+}
+
+/** Numbers whose token, registration or account Graph's refusals speak of, rather than of the one message. */
+function troubled(verdicts: readonly Verdict[]): { tenantId: string; connectionId: string }[] {
+  return verdicts.flatMap(({ send: { tenantId, connectionId }, error }) => {
+    if (error === null || error.code === null) return [];
+    const fact = errorFact(error.code);
+    return fact.class === "token" || fact.blame === "account" || fact.action === "register_number" ? [{ tenantId, connectionId }] : [];
   });
 }
 

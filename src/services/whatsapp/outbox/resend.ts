@@ -1,9 +1,11 @@
 /** A message of ours once more, as a new message that names the old one: for a person who decides about an `unknown` or a `failed` one. */
 import type { QueuedMessage } from "../../../contract/sends.ts";
+import type { Actor } from "../../../core/actor.ts";
 import { outgoingOf } from "../../../core/outgoing.ts";
 import { Rejection } from "../../../core/rejection.ts";
 import type { TenantScope } from "../../../core/scope.ts";
 import { tenantTransaction } from "../../../db/transaction.ts";
+import { appendAudit } from "../../audit/append.ts";
 import { readOutgoing } from "./actions.ts";
 import { claimKey, keepAnswer, keptAnswer, type Keyed } from "./idempotency.ts";
 import { queueWish } from "./queue-wish.ts";
@@ -17,7 +19,7 @@ export function resendMessage(
   tools: SendTools,
   scope: TenantScope,
   messageId: string,
-  { origin, keyed }: { origin: Wish["origin"]; keyed: Keyed | null },
+  { origin, keyed, actor }: { origin: Wish["origin"]; keyed: Keyed | null; actor: Actor },
 ): Promise<QueuedMessage> {
   return tenantTransaction(tools.app, scope, async (tx) => {
     if (keyed !== null && !(await claimKey(tx, scope, keyed))) return keptAnswer(tx, scope, keyed);
@@ -29,6 +31,13 @@ export function resendMessage(
         `This message is ${old.status}; only one that failed, was cancelled, or whose outcome is unknown is sent anew.`,
       );
     }
+    const subject = { kind: "message", id: messageId };
+    await appendAudit(
+      tx,
+      actor,
+      [{ tenantId: scope.tenantId, action: "message.resent", subject, data: { was: old.status } }],
+      tools.nowMs(),
+    );
     const content = outgoingOf(old.content);
     if (content === null) throw new Rejection("conflict", 409, "What is kept of this message cannot be sent.");
     const queued = await queueWish(tx, tools, scope, {

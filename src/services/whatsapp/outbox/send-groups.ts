@@ -11,6 +11,7 @@ import { sqlStateOf } from "../../../db/sql-state.ts";
 import { CommitError, tenantTransaction, type Tx } from "../../../db/transaction.ts";
 import { limits } from "../../../limits.ts";
 import { appendActivity } from "../../activity/append.ts";
+import { takeSends } from "../../tenants/quotas.ts";
 import { lockConversations } from "../conversations.ts";
 import { queueMessages, type Draft } from "./enqueue.ts";
 import { claimKey, keepAnswer, keptAnswer, releaseKey, type Keyed } from "./idempotency.ts";
@@ -127,7 +128,7 @@ function storeTogether(tools: SendTools, scope: TenantScope, group: readonly Job
     const answers: Together["answers"] = new Map();
     const wishes = await readAll(tx, scope, group, { nowMs, answers });
     const { ready, alone } = await prepareAll(tx, scope, wishes, { nowMs, answers });
-    const drafts = await draftAll(tx, scope, ready, { nowMs, answers });
+    const drafts = await withinQuota(tx, scope, await draftAll(tx, scope, ready, { nowMs, answers }), { nowMs, answers });
     const { events } = await queueMessages(tx, [...drafts.values()], nowMs);
     for (const [job, draft] of drafts) {
       const queued = queuedMessage(draft, nowMs);
@@ -233,6 +234,18 @@ async function orRefuse(tx: Tx, scope: TenantScope, job: Job, { answers }: Progr
     if (job.keyed !== null && error.code !== "idempotency_conflict") await releaseKey(tx, scope, job.keyed.key);
     answers.set(job, () => job.reject(error));
   }
+}
+
+/** Who came first has the rest of the day's quota. */
+async function withinQuota(tx: Tx, scope: TenantScope, drafts: ReadonlyMap<Job, Draft>, progress: Progress): Promise<Map<Job, Draft>> {
+  const { granted, refusal } = await takeSends(tx, scope, drafts.size, progress.nowMs);
+  const all = [...drafts];
+  for (const [job] of all.slice(granted)) {
+    await orRefuse(tx, scope, job, progress, async () => {
+      throw refusal();
+    });
+  }
+  return new Map(all.slice(0, granted));
 }
 
 async function draftAll(tx: Tx, scope: TenantScope, ready: readonly Ready[], progress: Progress): Promise<Map<Job, Draft>> {

@@ -1,6 +1,7 @@
 /** Sending in our own shape. */
 import { createHash } from "node:crypto";
 import type { QueuedMessage } from "../../../contract/sends.ts";
+import { notFound } from "../../../core/rejection.ts";
 import type { TenantScope } from "../../../core/scope.ts";
 import { sendWish, type SendTools } from "./send-groups.ts";
 import { readWish, type Wish } from "./wish.ts";
@@ -13,10 +14,15 @@ export async function sendMessage(
   tools: SendTools,
   scope: TenantScope,
   body: unknown,
-  call: { origin: Wish["origin"]; idempotencyKey: string | null },
+  call: { origin: Wish["origin"]; idempotencyKey: string | null; onlyConnectionId?: string | null },
 ): Promise<QueuedMessage> {
-  const { idempotencyKey: key, origin } = call;
-  const read = (nowMs: number): Wish => ({ ...readWish(body, nowMs), origin });
+  const { idempotencyKey: key, origin, onlyConnectionId = null } = call;
+  const read = (nowMs: number): Wish => {
+    const wish = readWish(body, nowMs);
+    if (onlyConnectionId !== null && wish.connectionId !== undefined && wish.connectionId.toLowerCase() !== onlyConnectionId)
+      throw notFound();
+    return { ...wish, origin, onlyConnectionId };
+  };
   // A repeated call is answered as the first one was, even when its times have passed meanwhile; any other is judged at once.
   const wish = key === null ? read(tools.nowMs()) : null;
   const readAt = wish === null ? read : () => wish;
@@ -24,7 +30,8 @@ export async function sendMessage(
     key === null
       ? null
       : {
-          key,
+          // What another connection's caller was answered is not for this one.
+          key: onlyConnectionId === null ? key : `${onlyConnectionId} ${key}`,
           requestSha256: createHash("sha256")
             .update(JSON.stringify(body) ?? "")
             .digest(),

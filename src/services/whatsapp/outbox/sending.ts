@@ -1,11 +1,13 @@
 /** Whether a number sends, how fast and what waits: read and changed by people. Role kesher_app. */
 import type { ChangeSending, Sending } from "../../../contract/sends.ts";
+import { systemActor, type Actor } from "../../../core/actor.ts";
 import { notFound } from "../../../core/rejection.ts";
 import type { TenantScope } from "../../../core/scope.ts";
 import type { Db } from "../../../db/pool.ts";
 import { statement, time } from "../../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../../db/transaction.ts";
 import { appendActivity } from "../../activity/append.ts";
+import { appendAudit } from "../../audit/append.ts";
 import { pauseLane, resumeLane, setLaneRate } from "./lanes.ts";
 
 /** A pause until a person acts has no end. */
@@ -37,7 +39,7 @@ export function readSending(app: Db, scope: TenantScope, connectionId: string): 
 }
 
 export function changeSending(
-  tools: { app: Db; nowMs: () => number; wakeSends: () => void },
+  tools: { app: Db; nowMs: () => number; wakeSends: () => void; actor?: Actor },
   scope: TenantScope,
   connectionId: string,
   change: ChangeSending,
@@ -48,6 +50,13 @@ export function changeSending(
     if (change.messagesPerSecond !== undefined) await setLaneRate(tx, scope, connectionId, change.messagesPerSecond);
     const event = await turn(tx, scope, connectionId, change.paused);
     const sending = await read(tx, scope, connectionId);
+    const entry = {
+      tenantId: scope.tenantId,
+      action: "connection.sending_changed",
+      subject: { kind: "connection", id: connectionId },
+      data: change,
+    };
+    await appendAudit(tx, tools.actor ?? systemActor, [entry], tools.nowMs());
     if (event !== null) await appendActivity(tx, [event], tools.nowMs());
     tx.afterCommit(tools.wakeSends);
     return sending;

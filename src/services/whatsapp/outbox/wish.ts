@@ -17,6 +17,8 @@ export type Wish = Named & {
   whenTheyWrite: { expiresAtMs: number } | null;
   callback: string | null;
   resendOf: string | null;
+  /** The caller may send from this connection only. */
+  onlyConnectionId?: string | null;
 };
 
 /** From a body in our own shape. Throws `invalid_request` that names every field. */
