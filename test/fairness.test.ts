@@ -6,7 +6,7 @@ import { LaneShares, RightOfWay, type Turn } from "../src/queue/shares.ts";
 import { limits } from "../src/limits.ts";
 import type { Lane } from "../src/services/whatsapp/graph/updates.ts";
 import { bodyOf, message } from "./support/bodies.ts";
-import { outboxOf, rowOf, scriptedGraph } from "./support/outbox.ts";
+import { outboxOf, rowOf, scriptedGraph, type Outbox } from "./support/outbox.ts";
 import { handSender } from "./support/sender.ts";
 import { randomDigits, startRig } from "./support/worker.ts";
 
@@ -250,33 +250,31 @@ test("a turn with much to do stands aside for turns with little to do, in all no
 });
 
 test("on the way out a message goes with the next claim, with ten thousand older ones of another tenant before it", async () => {
-  const [noisy, quiet] = [
-    outboxOf(rig, await rig.connect(await rig.tenant({ autoReplyEnabled: false }))),
-    outboxOf(rig, await rig.connect(await rig.tenant({ autoReplyEnabled: false }))),
-  ];
-  for (const box of [noisy, quiet]) await box.pace(100_000);
+  const tenantId = await rig.tenant({ autoReplyEnabled: false });
+  // As many numbers as could take all places there are.
+  const noisy: Outbox[] = [];
+  for (let numbers = 0; numbers < 3; numbers += 1) noisy.push(outboxOf(rig, await rig.connect(tenantId)));
+  const quiet = outboxOf(rig, await rig.connect(await rig.tenant({ autoReplyEnabled: false })));
+  for (const box of [...noisy, quiet]) await box.pace(100_000);
   const queued = 10_000;
   const dana = await quiet.customer();
-  const { tenantId, id: connectionId } = noisy.number;
+  const numbers = noisy.map(({ number }) => `'${number.id}'::uuid`).join(", ");
+  // Past all checks: only what the claim looks at has to be right.
   await rig.sql(
-    `insert into whatsapp_conversations (tenant_id, id, connection_id, group_id, created_at)
-     select $1, gen_random_uuid(), $2, 'group ' || g, now() from generate_series(1, $3::int) g`,
-    [tenantId, connectionId, queued],
-  );
-  await rig.sql(
-    `with told as (
-       insert into whatsapp_messages (tenant_id, id, connection_id, conversation_id, direction, origin, type, role, content, status, wa_timestamp, created_at)
-       select tenant_id, id, connection_id, id, 'outbound', 'api', 'text', 'message', '{"type": "text", "body": "one of many"}', 'pending', now(), now()
-       from whatsapp_conversations where tenant_id = $1 and connection_id = $2 and group_id is not null returning *
-     )
+    `begin; set local session_replication_role = replica;
+     create temp table wanted on commit drop as select '${tenantId}'::uuid as tenant_id, (array[${numbers}])[1 + g % 3] as connection_id, gen_random_uuid() as id, g
+       from generate_series(1, ${queued}) g;
+     insert into whatsapp_conversations (tenant_id, id, connection_id, group_id, created_at) select tenant_id, id, connection_id, 'group ' || g, now() from wanted;
+     insert into whatsapp_messages (tenant_id, id, connection_id, conversation_id, direction, origin, type, role, content, status, wa_timestamp, created_at)
+       select tenant_id, id, connection_id, id, 'outbound', 'api', 'text', 'message', '{"type": "text", "body": "one of many"}', 'pending', now(), now() from wanted;
      insert into whatsapp_sends (tenant_id, message_id, connection_id, conversation_id, state, due_at, is_freeform, created_at)
-     select tenant_id, id, connection_id, conversation_id, 'queued', now() - interval '1 minute', false, now() from told`,
-    [tenantId, connectionId],
+       select tenant_id, id, connection_id, id, 'queued', now() - interval '1 minute', false, now() from wanted;
+     commit; analyze whatsapp_conversations, whatsapp_messages, whatsapp_sends`,
   );
   const sent = await quiet.send(dana);
   const graph = scriptedGraph();
   const { taken, errors } = await handSender(rig, graph).turn();
   assert.deepEqual(errors, []);
-  assert(taken > limits.sendsUnderWayPerLaneMin && taken < queued, `${taken} were taken`);
+  assert(taken >= limits.sendsUnderWayPerLaneMax, `${taken} were taken`);
   assert.equal((await rowOf(rig, sent.id)).status, "accepted");
 });
