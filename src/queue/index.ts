@@ -56,6 +56,8 @@ export type Workers = {
   wakeAll(): void;
   /** A message of ours was queued. */
   wakeSends(): void;
+  /** Whether a loop of a lane has work at this moment. */
+  isPressed(): boolean;
   /** A stop is near: no more requests to Graph begin, so that those under way have as much time as there is. */
   stopClaimingSends(): void;
   stop(): Promise<void>;
@@ -137,6 +139,7 @@ export function startWorkers(options: WorkersOptions): Workers {
       for (const loop of all) loop.wake();
     },
     wakeSends: () => sender.wake(),
+    isPressed: () => all.some((loop) => !loop.isIdle),
     stopClaimingSends: () => void sender.stopClaims(),
     async stop() {
       await Promise.all([...all.map((loop) => loop.stop()), sender.stop()]);

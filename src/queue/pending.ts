@@ -29,7 +29,8 @@ export const pendingColumns = `id, account, delivery_ids as "deliveryIds", updat
  * Oldest first and fair: every account that waits gets the same share, of rows and of updates, so the cap binds only while others
  * wait. `waiting` steps through the index from account to account; where more of them wait than it looks at, the next claim goes on
  * from the last one. Accounts that another loop works on ($7) are left to it. Of the others a loop takes those with a small backlog or
- * those with a large one (more than $9 updates), as it prefers ($8), never both: who has little to do does not wait for who has much.
+ * the one with a large one (more than $9 updates), as it prefers ($8), never both: who has little to do does not wait for who has much.
+ * One large backlog that has no other beside it is a flood, and gets $10 updates at most, if given; several are a load that all share in one claim.
  * The backlogs are looked at before anything is locked: a locked row is out of the other loops' reach. If one of the rows is
  * suspicious (it may have ended a process), nothing is deleted: the caller counts an attempt first (`attempts.ts`).
  */
@@ -48,12 +49,15 @@ const claim = statement(
      ) > $9::int as large
      from waiting w where w.account is not null and w.account <> all ($7::text[])
    ), mine as (
-     select account, large from sized where $8::bool is null or large = $8 or not exists (select from sized where large = $8)
+     select account, large from sized
+     where $8::bool is null or large = $8 or not exists (select from sized where large = $8) or (select count(*) from sized where large) > 1
+   ), bound as materialized (
+     select count(*) as accounts, case when count(*) = 1 and bool_and(large) then least($4::int, $10::int) else $4::int end as updates from mine
    ), locked as materialized (
      select p.*, w.large from mine w
      cross join lateral (
        select x.* from webhook_pending x where x.kind = $1 and x.account = w.account
-       order by x.id limit greatest(1, least($3 / (select count(*) from mine), $4)) for update skip locked
+       order by x.id limit (select greatest(1, least($3::int / b.accounts, b.updates)) from bound b) for update skip locked
      ) p
    ), turns as (
      select *, sum(updates) over (partition by account order by id) - updates as turn from locked
@@ -61,7 +65,7 @@ const claim = statement(
      select *, sum(updates) over (order by turn, id) - updates as before from turns
    ), claimed as (
      select b.*, a.attempts_alone, (b.created_at < $5::timestamptz or a.pending_id is not null) as suspicious
-     from budgeted b left join webhook_attempts a on a.pending_id = b.id where b.before < $4
+     from budgeted b left join webhook_attempts a on a.pending_id = b.id where b.before < (select updates from bound)
    ), deleted as (
      delete from webhook_pending where id = any (array(select id from claimed where not exists (select from claimed where suspicious)))
    )
@@ -102,6 +106,8 @@ export type ClaimLimits = {
   accountsMax: number;
   rowsMax: number;
   updatesMax: number;
+  /** Of an account that alone has a large backlog; without it no less than of others. */
+  floodUpdatesMax?: number;
   /** Without it, all who wait share one claim. */
   prefers?: Preference;
   /** Accounts that are left to who works on them. */
@@ -115,7 +121,12 @@ const goOnFrom = new Map<string, string>();
 export async function claimPending(tx: Tx, lane: Lane, wanted: ClaimLimits, suspiciousBeforeMs: number): Promise<ClaimedRow[]> {
   const { prefers, busy = [] } = wanted;
   const values = [lane, wanted.accountsMax, wanted.rowsMax, wanted.updatesMax, time(suspiciousBeforeMs)];
-  const sizes = [texts(busy), prefers === undefined ? null : prefers === "large", limits.smallBacklogUpdatesMax];
+  const sizes = [
+    texts(busy),
+    prefers === undefined ? null : prefers === "large",
+    limits.smallBacklogUpdatesMax,
+    wanted.floodUpdatesMax ?? null,
+  ];
   const turn = `${lane} ${prefers}`;
   const from = goOnFrom.get(turn) ?? "";
   const rows = await tx.query(claim, [...values, from, ...sizes]);

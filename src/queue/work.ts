@@ -84,7 +84,7 @@ export async function routeItems(tx: Tx, items: readonly Item[], nowMs: number, 
     const found = routes[places[index] ?? -1];
     // What an erasure has taken out of the journal before it was applied.
     if (isBlank(item)) {
-      sorted.suppressed.push({ item, tenantId: found?.tenantId ?? null });
+      sorted.suppressed.push({ item, tenantId: found === undefined || isOfAnother(item, found) ? null : found.tenantId });
       continue;
     }
     hasErasures ||= found?.hasErasures === true;
@@ -131,6 +131,9 @@ function routingKeys(items: readonly Item[]): { keys: RoutingKey[]; places: numb
 }
 
 function judge(item: Item, found: RoutingResult | undefined): Route | { tenantId: string | null; reason: ParkReason; detail: string } {
+  if (found !== undefined && isOfAnother(item, found)) {
+    return { tenantId: null, reason: "unrouted", detail: "It was received while the account was another tenant's, which is closed" };
+  }
   const tenantId = found?.tenantId ?? null;
   if (item.update.kind === "bad") return { tenantId, reason: item.update.reason, detail: item.update.detail };
   if (found === undefined) return { tenantId, reason: "unrouted", detail: "The update names no account" };
@@ -139,4 +142,8 @@ function judge(item: Item, found: RoutingResult | undefined): Route | { tenantId
     return { tenantId, reason: "bad_update", detail: "The update names no phone number of the account" };
   }
   return found;
+}
+
+function isOfAnother({ receivedAtMs }: Item, { heldFromMs }: RoutingResult): boolean {
+  return heldFromMs !== null && receivedAtMs < heldFromMs;
 }

@@ -1,7 +1,7 @@
 /**
  * What the inbox needs done behind the path in: the followers of the activity (search, overview), the search's back-fill, and waking what was
- * snoozed. After each turn with work a loop rests several times as long as the turn took: under load it falls behind rather than take from
- * the path in what that needs, and catches up later.
+ * snoozed. After each turn with work a loop rests several times as long as the turn took, and many times as long while the queue `webhooks` has
+ * work: under load it falls behind rather than take from the path in what that needs, and catches up later.
  */
 import { tenantScope } from "../../core/scope.ts";
 import type { Db } from "../../db/pool.ts";
@@ -18,6 +18,8 @@ export type InboxWorkOptions = {
   ingest: Db;
   nowMs: () => number;
   random: () => number;
+  /** Whether the path in is at work now. */
+  isPressed: () => boolean;
   /** Something showed in these tenants. */
   onActivity: (tenantIds: readonly string[]) => void;
   /** A step of the back-fill. */
@@ -59,12 +61,12 @@ export function startInboxWork(options: InboxWorkOptions): InboxWork {
   const { ingest, nowMs } = options;
   const loop = (runOnce: () => Promise<boolean | number>, pollMs: number): Loop =>
     new Loop({ runOnce, pollMs, random: options.random, onError: options.onError });
-  const followers = [searchFollower, overviewFollower].map((follower) => loop(turnOf(ingest, follower), limits.followPollMs));
+  const followers = [searchFollower, overviewFollower].map((follower) => loop(turnOf(options, follower), limits.followPollMs));
   const filling = loop(async () => {
     const began = performance.now();
     const filled = await fillSearchOnce(ingest);
     if (filled.messages + filled.contacts > 0) options.onFilled(filled);
-    return filled.hasMore && restMs(began);
+    return filled.hasMore && restMs(options, began);
   }, limits.followTenantsMs);
   const waking = loop(async () => {
     const { woken, tenantIds } = await wakeSnoozed(ingest, nowMs());
@@ -81,7 +83,8 @@ export function startInboxWork(options: InboxWorkOptions): InboxWork {
 }
 
 /** Nobody wakes it: looking twice a second is soon enough, and keeps it from running with every batch of the path in. */
-function turnOf(ingest: Db, follower: Follower): () => Promise<boolean | number> {
+function turnOf(options: InboxWorkOptions, follower: Follower): () => Promise<boolean | number> {
+  const { ingest } = options;
   let madeAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
     const began = performance.now();
@@ -90,10 +93,10 @@ function turnOf(ingest: Db, follower: Follower): () => Promise<boolean | number>
       madeAtMs = began;
     }
     const { hasMore } = await followOnce(ingest, follower);
-    return hasMore && restMs(began);
+    return hasMore && restMs(options, began);
   };
 }
 
-function restMs(began: number): number {
-  return Math.ceil((performance.now() - began) * limits.followRestFactor);
+function restMs({ isPressed }: InboxWorkOptions, began: number): number {
+  return Math.ceil((performance.now() - began) * (isPressed() ? limits.followPressedRestFactor : limits.followRestFactor));
 }

@@ -5,7 +5,7 @@ import type { ActivityEvent } from "../../services/activity/append.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
 import type { PreferenceUpdate } from "../../services/whatsapp/graph/updates.ts";
-import type { Preference } from "../../services/whatsapp/preferences.ts";
+import type { Preference } from "../../services/whatsapp/contacts/preferences.ts";
 import type { Outcome, RoutedItem } from "../work.ts";
 
 /** Opt-outs at Meta are kept whole like an account's events; what they say is for `marketing-words.ts` to apply. */

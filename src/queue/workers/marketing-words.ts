@@ -6,7 +6,7 @@ import { textsIn, wordOf } from "../../core/opt-out-words.ts";
 import { clampedTime } from "../../core/window.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
-import { applyPreferences, type Preference, type Turned } from "../../services/whatsapp/preferences.ts";
+import { applyPreferences, type Preference, type Turned } from "../../services/whatsapp/contacts/preferences.ts";
 import type { RoutedItem } from "../work.ts";
 
 export type Heard = {

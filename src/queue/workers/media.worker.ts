@@ -1,6 +1,6 @@
 /** Jobs `media-fetch`: one file each, from Meta into the store. */
 import { tenantScope } from "../../core/scope.ts";
-import { fetchMedia, type FetchDeps, type FetchResult } from "../../services/whatsapp/media-fetch.ts";
+import { fetchMedia, type FetchDeps, type FetchResult } from "../../services/whatsapp/media/fetch.ts";
 import type { Handler } from "../jobs.ts";
 
 export type MediaWorkerOptions = FetchDeps & {

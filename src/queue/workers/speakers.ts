@@ -1,6 +1,6 @@
 /** Whom an update is about, and under which key its message is stored. */
 import { clampedTime } from "../../core/window.ts";
-import type { Sighting } from "../../services/whatsapp/contacts.ts";
+import type { Sighting } from "../../services/whatsapp/contacts/contacts.ts";
 import type { Peer, Update } from "../../services/whatsapp/graph/updates.ts";
 import type { RoutedItem } from "../work.ts";
 

@@ -2,9 +2,9 @@
 import { tenantScope } from "../../core/scope.ts";
 import type { Db } from "../../db/pool.ts";
 import { transaction } from "../../db/transaction.ts";
-import { findDue } from "../../services/whatsapp/templates-leases.ts";
-import { explainOutcome, syncTemplates, type SyncDeps, type SyncOutcome } from "../../services/whatsapp/templates-sync.ts";
-import { requestTemplateSyncs } from "../../services/whatsapp/templates-webhook.ts";
+import { findDue } from "../../services/whatsapp/templates/leases.ts";
+import { explainOutcome, syncTemplates, type SyncDeps, type SyncOutcome } from "../../services/whatsapp/templates/sync.ts";
+import { requestTemplateSyncs } from "../../services/whatsapp/templates/webhook.ts";
 
 export type TemplateJobsOptions = SyncDeps & {
   /** Role kesher_ingest. */

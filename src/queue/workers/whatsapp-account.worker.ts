@@ -5,9 +5,9 @@
  */
 import type { Tx } from "../../db/transaction.ts";
 import { insertAccountEvents } from "../../services/whatsapp/account-events.ts";
-import { requestProbesAfterNews } from "../../services/whatsapp/connection-probes.ts";
+import { requestProbesAfterNews } from "../../services/whatsapp/connections/probes.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
-import { applyTemplateWebhooks } from "../../services/whatsapp/templates-webhook.ts";
+import { applyTemplateWebhooks } from "../../services/whatsapp/templates/webhook.ts";
 import type { Application } from "../apply.ts";
 import type { RoutedItem } from "../work.ts";
 

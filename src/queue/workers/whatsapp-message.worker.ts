@@ -8,13 +8,14 @@ import { newId } from "../../db/new-id.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
 import { queueAutoReplies, type ReplyCandidate } from "../../services/whatsapp/auto-reply.ts";
-import { rebuildConversations } from "../../services/whatsapp/contact-conversations.ts";
-import { rememberContacts, resolveContacts, type Resolved } from "../../services/whatsapp/contacts.ts";
+import { rebuildConversations } from "../../services/whatsapp/contacts/conversations.ts";
+import { rememberContacts, resolveContacts, type Resolved } from "../../services/whatsapp/contacts/contacts.ts";
+import { failuresIn, reconsiderAnswers } from "../../services/whatsapp/conversation-answers.ts";
 import { ensureConversations, rememberConversations } from "../../services/whatsapp/conversation-lookup.ts";
 import { foldConversations, noFacts, type ConversationFacts } from "../../services/whatsapp/conversations.ts";
 import { updateText } from "../../services/whatsapp/graph/decode.ts";
 import type { CallStatusUpdate, CallUpdate, EchoUpdate, MessageUpdate, Peer, Update } from "../../services/whatsapp/graph/updates.ts";
-import { queueMedia, type MessageWithMedia } from "../../services/whatsapp/media-queue.ts";
+import { queueMedia, type MessageWithMedia } from "../../services/whatsapp/media/queue.ts";
 import { noteMetaVerdicts } from "../../services/whatsapp/meta-verdicts.ts";
 import { insertMessages, isKeptBefore, type MessageRow, type StoredMessage } from "../../services/whatsapp/messages.ts";
 import { releaseWaiting } from "../../services/whatsapp/outbox/timers.ts";
@@ -64,6 +65,7 @@ export async function applyMessages(tx: Tx, items: readonly RoutedItem[], nowMs:
     jobs.flatMap(({ row }, index) => (row.direction === "outbound" && stored[index]?.outcome !== "duplicate" ? [row] : [])),
   );
   await noteMetaVerdicts(tx, settled.verdicts);
+  await reconsiderAnswers(tx, failuresIn(settled.changed));
   await queueMedia(tx, withMedia(jobs, stored), nowMs);
   // What waited for the customer's word goes before what answers it.
   const released = await releaseWaiting(tx, folded);

@@ -5,10 +5,12 @@
 import { clampedTime } from "../../core/window.ts";
 import type { Tx } from "../../db/transaction.ts";
 import type { ActivityEvent } from "../../services/activity/append.ts";
-import { linkCache } from "../../services/whatsapp/contact-link-cache.ts";
-import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts.ts";
+import { linkCache } from "../../services/whatsapp/contacts/link-cache.ts";
+import { resolveContacts, type Sighting } from "../../services/whatsapp/contacts/contacts.ts";
+import { failuresIn, lockConversationsOf, reconsiderAnswers } from "../../services/whatsapp/conversation-answers.ts";
 import { noteMetaVerdicts } from "../../services/whatsapp/meta-verdicts.ts";
 import type { StatusUpdate } from "../../services/whatsapp/graph/updates.ts";
+import { ownIdOf } from "../../services/whatsapp/send-adoption.ts";
 import { insertStatusFacts, type Fact } from "../../services/whatsapp/status-facts.ts";
 import { projectFacts } from "../../services/whatsapp/statuses.ts";
 import type { Application } from "../apply.ts";
@@ -20,12 +22,17 @@ export async function applyStatuses(tx: Tx, items: readonly RoutedItem[], nowMs:
   const sightings = statuses.flatMap((item) => sightingOf(item) ?? []).filter((sighting) => !linkCache.isKnown(sighting));
   const contacts = await resolveContacts(tx, sightings, nowMs);
   const facts = statuses.flatMap((item) => factOf(item) ?? []);
+  await lockConversationsOf(
+    tx,
+    facts.filter((fact) => fact.status === "failed").map((fact) => ({ ...fact, ownId: ownIdOf(fact) })),
+  );
   const stored = await insertStatusFacts(tx, facts, nowMs);
   const { changed, verdicts } = await projectFacts(
     tx,
     facts.filter((_, index) => stored[index] !== "known"),
   );
   await noteMetaVerdicts(tx, verdicts);
+  await reconsiderAnswers(tx, failuresIn(changed));
   return {
     outcomes: stored.map((found) => (found === "new" ? "stored" : "duplicate")),
     events: [...statusEvents(changed), ...linkEvents(sightings, contacts)],
