@@ -1,5 +1,5 @@
 /**
- * How often a key, a person or the operator may ask, counted on this node; and strangers. Many callers may share one address (a proxy's, an
+ * How often a key, a person or the operator may ask, counted over all nodes (`web-node.ts`); and strangers, counted on this one. Many callers may share one address (a proxy's, an
  * office's), so failures lock nobody out: a credential that is right works, whatever else came from its address. What has 256 bits is not
  * guessed; what failures cost is look-ups. So from an address with too many of them, whatever has not worked here lately is looked up a few
  * at a time, and told to wait where it is wrong. The webhook never comes here. Headers: RateLimit and RateLimit-Policy of the IETF's draft
@@ -13,6 +13,7 @@ import { Rejection } from "../core/rejection.ts";
 import { limits } from "../limits.ts";
 import { createGate } from "../people/gate.ts";
 import type { Authenticator, Principal } from "./authenticate.ts";
+import type { WebNode } from "./web-node.ts";
 
 /** Where the caller of one request stands. */
 export type Rate = { policy: "key" | "person" | "operator"; max: number; remaining: number; resetSeconds: number };
@@ -24,7 +25,7 @@ declare module "fastify" {
 }
 
 /** Around whoever authenticates. Throws `rate_limited`. */
-export function limitRates(authenticate: Authenticator, nowMs: () => number): Authenticator {
+export function limitRates(authenticate: Authenticator, nowMs: () => number, node: Pick<WebNode, "exchange"> | null = null): Authenticator {
   const callers = new BoundedMap<RateWindow>(limits.rateKeysMax);
   const failures = new BoundedMap<RateWindow>(limits.rateKeysMax);
   const worked = new BoundedMap<true>(limits.knownCredentialsMax);
@@ -35,7 +36,8 @@ export function limitRates(authenticate: Authenticator, nowMs: () => number): Au
     const name = `${principal.actor.kind} ${principal.actor.id ?? ""}`;
     const window = counted(callers.get(name), nowMs(), limits.rateWindowMs);
     callers.set(name, window);
-    return { policy, max, remaining: max - window.count, resetSeconds: secondsUntil(window.endsAtMs, nowMs()) };
+    const elsewhere = node?.exchange(name, window) ?? 0;
+    return { policy, max, remaining: max - window.count - elsewhere, resetSeconds: secondsUntil(window.endsAtMs, nowMs()) };
   }
 
   function hasFailedTooOften(address: string): boolean {

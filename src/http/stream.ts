@@ -12,6 +12,7 @@ import { limits } from "../limits.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
 import type { ActivityFilter } from "../services/activity/of-connection.ts";
 import { tail } from "../services/activity/tail.ts";
+import type { WebNode } from "./web-node.ts";
 
 export type Opening = {
   request: IncomingMessage;
@@ -27,18 +28,33 @@ export type Streams = {
   /** Why one more stream of this tenant cannot be opened now. `quota`: how many the operator lets it have. */
   refusal(tenantId: string, quota: number | null): Rejection | null;
   openOf(tenantId: string): number;
-  /** Takes the response over. */
+  /** Why one more does not fit into the tenant's quota over all nodes; null: it has its place, and `open` follows at once. */
+  reserve(tenantId: string, quota: number | null): Promise<Rejection | null>;
+  /** Takes the response over, and the place that was reserved. */
   open(opening: Opening): void;
   count(): number;
   /** Ends all; resolves when they are ended. */
   close(): Promise<void>;
 };
 
-export type StreamsOptions = { app: Db; hub: ActivityHub; onError: (error: unknown) => void };
+export type StreamsOptions = {
+  app: Db;
+  hub: ActivityHub;
+  onError: (error: unknown) => void;
+  /** Left out, this node is alone. */
+  node?: Pick<WebNode, "takeStream" | "streamsChanged">;
+};
 
 export function createStreams(options: StreamsOptions): Streams {
   const running = new Map<Promise<void>, { tenantId: string; abort: AbortController }>();
+  const reserved = new Map<string, number>();
   let isClosing = false;
+
+  function reserve(tenantId: string, places: 1 | -1): void {
+    const next = (reserved.get(tenantId) ?? 0) + places;
+    if (next > 0) reserved.set(tenantId, next);
+    else reserved.delete(tenantId);
+  }
 
   async function run(opening: Opening, abort: AbortController): Promise<void> {
     const { response } = opening;
@@ -66,21 +82,43 @@ export function createStreams(options: StreamsOptions): Streams {
     }
   }
 
-  const openOf = (tenantId: string): number => [...running.values()].filter((stream) => stream.tenantId === tenantId).length;
+  const openOf = (tenantId: string): number =>
+    [...running.values()].filter((stream) => stream.tenantId === tenantId).length + (reserved.get(tenantId) ?? 0);
 
   return {
     openOf,
     refusal(tenantId, quota) {
-      if (isClosing) return new Rejection("unavailable", 503, "The program is about to stop");
+      if (isClosing) return stopping();
       if (running.size >= limits.streamsMax) return new Rejection("unavailable", 503, "Too many streams are open");
       const own = openOf(tenantId);
       if (quota !== null && own >= quota) return streamsSpent(quota);
       return own >= limits.streamsPerTenantMax ? new Rejection("too_many", 429, "Too many streams are open for this tenant") : null;
     },
+    async reserve(tenantId, quota) {
+      reserve(tenantId, 1);
+      if (quota === null) return null;
+      let fits = false;
+      try {
+        fits = options.node === undefined ? openOf(tenantId) <= quota : await options.node.takeStream(tenantId, quota);
+        // Opened after all were ended, it would be ended by nobody.
+        if (fits && !isClosing) return null;
+      } catch (error) {
+        reserve(tenantId, -1);
+        throw error;
+      }
+      reserve(tenantId, -1);
+      return fits ? stopping() : streamsSpent(quota);
+    },
     open(opening) {
+      const { tenantId } = opening.scope;
       const abort = new AbortController();
-      const done = run(opening, abort).finally(() => running.delete(done));
-      running.set(done, { tenantId: opening.scope.tenantId, abort });
+      const done = run(opening, abort).finally(() => {
+        running.delete(done);
+        options.node?.streamsChanged(tenantId);
+      });
+      running.set(done, { tenantId, abort });
+      reserve(tenantId, -1);
+      options.node?.streamsChanged(tenantId);
     },
     count: () => running.size,
     async close() {
@@ -91,8 +129,16 @@ export function createStreams(options: StreamsOptions): Streams {
   };
 }
 
+function stopping(): Rejection {
+  return new Rejection("unavailable", 503, "The program is about to stop");
+}
+
 function streamsSpent(quota: number): Rejection {
-  return new Rejection("quota_exceeded", 429, `The operator lets this tenant have ${quota} open streams; one must end first.`);
+  return new Rejection(
+    "quota_exceeded",
+    429,
+    `The operator lets this tenant have ${quota} open streams on all nodes together; one must end first.`,
+  );
 }
 
 function writeHead({ response, afterSeq }: Opening): void {

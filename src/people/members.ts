@@ -9,7 +9,7 @@ import { roles, type Person, type Role } from "../contract/people.ts";
 import type { Actor } from "../core/actor.ts";
 import { decodeIdCursor, encodeCursor } from "../core/cursor.ts";
 import { notFound, Rejection } from "../core/rejection.ts";
-import type { TenantScope } from "../core/scope.ts";
+import { tenantScope, type TenantScope } from "../core/scope.ts";
 import { uuids } from "../db/arrays.ts";
 import { newId } from "../db/new-id.ts";
 import type { Db } from "../db/pool.ts";
@@ -18,6 +18,7 @@ import { transaction, type Tx } from "../db/transaction.ts";
 import { limits } from "../limits.ts";
 import { appendActivity } from "../services/activity/append.ts";
 import { appendAudit } from "../services/audit/append.ts";
+import type { IsPerson } from "../services/inbox/conversation-state.ts";
 import { enqueue } from "../services/jobs.ts";
 import { endOtherSessions, endSessionsInTenant } from "./sessions.ts";
 import { withdrawMade, withdrawResets } from "./withdraw.ts";
@@ -207,4 +208,9 @@ function lastOwner(): Rejection {
 
 function onlyOwners(): Rejection {
   return new Rejection("forbidden", 403, "Only an owner makes, changes or removes owners");
+}
+
+/** Where nobody can sign in, nobody is of any tenant. */
+export function isPersonOf(people: { auth: Db } | undefined): IsPerson {
+  return async (tenantId, id) => people !== undefined && (await knownPeople(people.auth, tenantScope(tenantId), [id])).has(id);
 }

@@ -105,6 +105,11 @@ export function createEvents(log: Log, metrics: Metrics) {
       if (facts.outcome === "synced") log.debug(facts, "templates listed");
       else log.warn(facts, "templates not listed");
     },
+    /** One look at a number has ended. */
+    connectionProbed(facts: { outcome: string; ms: number }): void {
+      metrics.probes.inc({ outcome: facts.outcome });
+      if (facts.outcome !== "spared") metrics.probeSeconds.observe(facts.ms / 1000);
+    },
     /** An attempt of a background job failed; its queue says when the next one is. */
     jobFailed(facts: { queue: string; attempt: number; error: unknown }): void {
       metrics.workerRetries.inc({ kind: facts.queue });

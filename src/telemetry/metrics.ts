@@ -7,6 +7,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 /** What is asked for when somebody reads the metrics; must be cheap. */
 export type GaugeSources = {
+  numbers?: () => readonly { state: string; code: string; numbers: number }[];
   databasePool?: () => { inUse: number; waiting: number };
   forwarding?: () => { pending: number; dead: number; oldestMs: number; paused: number; failing: number };
   inbound?: () => { backlog: number; oldestMs: number; parked: Readonly<Record<string, number>> };
@@ -83,6 +84,23 @@ export function createMetrics(version: string) {
       help: "Lists of an account's templates asked of Meta",
       labelNames: ["outcome"],
       registers,
+    }),
+    probes: new Counter({
+      name: "wa_connection_probes_total",
+      help: "Looks at numbers by how they ended",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    probeSeconds: new Histogram({ name: "wa_connection_probe_seconds", help: "One look at a number", buckets: seconds, registers }),
+    connections: new Gauge({
+      name: "wa_connections",
+      help: "Numbers by state (of connected ones that of their gravest check) and by that check's problem",
+      labelNames: ["state", "code"],
+      registers,
+      collect() {
+        this.reset();
+        for (const { state, code, numbers } of sources.numbers?.() ?? []) this.set({ state, code }, numbers);
+      },
     }),
     webhookRequests: new Counter({ name: "wa_webhook_requests_total", help: "Webhook POSTs answered", labelNames: ["outcome"], registers }),
     webhookAckSeconds: new Histogram({

@@ -24,7 +24,7 @@ import type { Db } from "../../db/pool.ts";
 import { statement, time } from "../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
-import { contactColumns, contactJoins, contactSummary } from "../whatsapp/contact-list.ts";
+import { contactColumns, contactJoins, contactSummary } from "../whatsapp/contacts/list.ts";
 
 const findMessages = statement(
   "search.messages",

@@ -69,7 +69,8 @@ export async function deleteContact({ tx, scope, job, nowMs }: Portion): Promise
   const subject = { kind: "contact", id: job.contactId };
   const data = { jobId: job.id, counts: job.counts };
   await appendAudit(tx, systemActor, [{ tenantId, action: "contact.erasure_completed", subject, data }], nowMs);
-  await tellState(tx, scope, { ...job, state: "done" }, nowMs);
+  const gone = { contactIds: job.contactIds, conversationIds: [...new Set([...job.conversationIds, ...ids])].toSorted() };
+  await tellState(tx, scope, { ...job, state: "done", gone }, nowMs);
   return { cursor: null, counts: { contacts: contacts.length } };
 }
 

@@ -5,7 +5,7 @@
 import { bools, texts, uuids } from "../../db/arrays.ts";
 import { statement, type RowOf } from "../../db/statement.ts";
 import { limits } from "../../limits.ts";
-import { rebuildConversations } from "../whatsapp/contact-conversations.ts";
+import { rebuildConversations } from "../whatsapp/contacts/conversations.ts";
 import { decodeUpdate } from "../whatsapp/graph/decode.ts";
 import type { LocatedUpdate } from "../whatsapp/graph/updates.ts";
 import { readRecord } from "../whatsapp/graph/wire.ts";

@@ -5,7 +5,7 @@ import { leavesOf } from "../../core/erased.ts";
 import { statement, type RowOf } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
-import { lockMediaContent } from "../whatsapp/media.ts";
+import { lockMediaContent } from "../whatsapp/media/media.ts";
 import type { Portion, PrivacyDeps, Progress } from "./erase.ts";
 import { everMs, writeMarks, type Mark } from "./marks.ts";
 import { messageName } from "./names.ts";

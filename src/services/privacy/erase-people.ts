@@ -2,8 +2,9 @@
 import { texts, uuids } from "../../db/arrays.ts";
 import { statement, time, type RowOf } from "../../db/statement.ts";
 import type { Tx } from "../../db/transaction.ts";
-import { lockTenants } from "../whatsapp/contact-locks.ts";
+import { lockTenants } from "../whatsapp/contacts/locks.ts";
 import { familyOf } from "./jobs.ts";
+import { keepOptOut } from "./kept-opt-outs.ts";
 import { everMs, writeMarks, type Mark } from "./marks.ts";
 import type { Portion, Progress } from "./erase.ts";
 
@@ -86,6 +87,7 @@ export async function estrange({ tx, scope, job, hash, nowMs }: Portion): Promis
   const shared = new Set(addresses.filter(({ isMine }) => !isMine).map(({ value }) => value));
   const mine = addresses.filter(({ isMine, value }) => isMine && !shared.has(value));
   const phones = texts(mine.filter(({ kind }) => kind === "phone").map(({ value }) => value));
+  await keepOptOut(tx, tenantId, { contactIds, addresses: mine, hash });
   await tx.query(deleteTies, [tenantId, uuids(contactIds), phones, texts(mine.map(({ value }) => value))]);
   await tx.query(deleteDepartures, [tenantId, phones]);
   await tx.query(deleteBonds, [tenantId, uuids(contactIds)]);

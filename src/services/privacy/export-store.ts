@@ -1,6 +1,6 @@
 /** Exports lie below `DATA_DIR/exports`, one file for each job, under its name only when it is whole. Not part of a backup. */
 import { createReadStream, createWriteStream, type ReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -15,6 +15,8 @@ export type ExportStore = {
   /** Null when it is not here. */
   open(scope: TenantScope, jobId: string): Promise<{ bytes: number; stream: () => ReadStream } | null>;
   remove(scope: TenantScope, jobId: string): Promise<void>;
+  /** What nobody has written to since then was left half-written by a process that ended: it names people. Answers how many files went. */
+  sweep(beforeMs: number): Promise<number>;
 };
 
 export function openExportStore(directory: string): ExportStore {
@@ -44,6 +46,19 @@ export function openExportStore(directory: string): ExportStore {
       const path = pathOf(directory, scope, jobId);
       await rm(path, { force: true });
       await rm(`${path}.partial`, { force: true });
+    },
+    async sweep(beforeMs) {
+      const names = await readdir(directory, { recursive: true }).catch(() => []);
+      let removed = 0;
+      for (const name of names) {
+        if (!name.endsWith(".partial")) continue;
+        const path = join(directory, name);
+        const found = await stat(path).catch(() => null);
+        if (found === null || found.mtimeMs >= beforeMs) continue;
+        await rm(path, { force: true });
+        removed += 1;
+      }
+      return removed;
     },
   };
 }

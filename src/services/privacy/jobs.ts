@@ -179,14 +179,14 @@ export async function noteJobError(privacy: Db, scope: TenantScope, id: string, 
   await tenantTransaction(privacy, scope, (tx) => tx.query(noteError, [scope.tenantId, id, word]));
 }
 
-/** Those who watch the job see it move. Last in its transaction. */
+/** Those who watch the job see it move. `gone`: what whoever keeps a copy must drop, an inbox in a browser for one. Last in its transaction. */
 export async function tellState(
   tx: Tx,
   scope: TenantScope,
-  job: Pick<Job, "id" | "kind" | "contactId" | "state">,
+  job: Pick<Job, "id" | "kind" | "contactId" | "state"> & { gone?: { contactIds: readonly string[]; conversationIds: readonly string[] } },
   nowMs: number,
 ): Promise<void> {
-  const data = { jobId: job.id, kind: job.kind, contactId: job.contactId, state: job.state };
+  const data = { jobId: job.id, kind: job.kind, contactId: job.contactId, state: job.state, ...job.gone };
   await appendActivity(tx, [{ tenantId: scope.tenantId, type: "privacy.changed", conversationId: null, messageId: null, data }], nowMs);
 }
 

@@ -3,7 +3,7 @@
  * in would wait for but on rows that are weeks old. A message's age counts from when it was stored here.
  *
  * What a conversation says of itself stays right: how many messages there were and when the customer last wrote are carried over into
- * columns of their own, from which it can be counted again together with what is left (`contact-conversations.ts`).
+ * columns of their own, from which it can be counted again together with what is left (`contacts/conversations.ts`).
  */
 import { nilId, uuidV7Floor } from "../../core/ids.ts";
 import { tenantScope, type TenantScope } from "../../core/scope.ts";
@@ -282,6 +282,7 @@ async function dropOldExports({ privacy, exports, nowMs }: PrivacyDeps): Promise
     await exports.remove(scope, id);
     await tenantTransaction(privacy, scope, (tx) => tx.query(forgetExport, [tenantId, id]));
   }
+  await exports.sweep(nowMs() - limits.exportUnfinishedMsMax);
   return rows.length === limits.privacyRowsMax;
 }
 

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { MetaApp } from "../../contract/connections.ts";
 import type { CreateApp, CreatedApp } from "../../contract/tenants.ts";
 import { systemActor, type Actor } from "../../core/actor.ts";
-import { invalidRequest, notFound } from "../../core/rejection.ts";
+import { invalidRequest, notFound, Rejection } from "../../core/rejection.ts";
 import type { TenantScope } from "../../core/scope.ts";
 import type { SecretContext } from "../../core/secret-box.ts";
 import type { Db } from "../../db/pool.ts";
@@ -42,6 +42,13 @@ const selectOfTenant = statement(
 );
 const lockApp = statement("meta_apps.lock", `select ${columns} from meta_apps where tenant_id = $1 and id = $2 for update`, appRow);
 const setSecrets = statement("meta_apps.set_secrets", `update meta_apps set app_secrets = $3::bytea where tenant_id = $1 and id = $2`, {});
+/** The tenant's row is locked: an account that is made meanwhile waits for it by its foreign key. */
+const selectUser = statement(
+  "meta_apps.used_by",
+  `select waba_id as "wabaId" from whatsapp_accounts where tenant_id = $1 and app_key = $2 and released_at is null order by id limit 1`,
+  { wabaId: "text" },
+);
+const remove = statement("meta_apps.remove", `delete from meta_apps where tenant_id = $1 and id = $2`, {});
 
 /**
  * The same app again keeps its key and takes the new secrets. Sealed are a comma-separated list of secrets
@@ -114,6 +121,26 @@ export async function rotateAppSecret(
     const subject = { kind: "meta_app", id: row.id };
     await appendAudit(tx, tools.actor, [{ tenantId, action: "meta_app.secrets_replaced", subject, data }], tools.nowMs);
     return { secrets: secrets.length };
+  });
+}
+
+/** From now on nothing signs for its path. Throws `not_found`, and `conflict` while an account is of this app: its webhooks would be lost. */
+export async function removeApp(
+  platform: Db,
+  scope: TenantScope,
+  appId: string,
+  { actor, nowMs }: { actor: Actor; nowMs: number },
+): Promise<void> {
+  const { tenantId } = scope;
+  await transaction(platform, async (tx) => {
+    await tx.query(lockTenant, [tenantId]);
+    const [row] = await tx.query(lockApp, [tenantId, appId]);
+    if (row === undefined) throw notFound();
+    const [user] = await tx.query(selectUser, [tenantId, row.appKey]);
+    if (user !== undefined) throw new Rejection("conflict", 409, `The account ${user.wabaId} is connected by this app.`);
+    await tx.query(remove, [tenantId, appId]);
+    const entry = { tenantId, action: "meta_app.removed", subject: { kind: "meta_app", id: row.id }, data: { appId: row.appId } };
+    await appendAudit(tx, actor, [entry], nowMs);
   });
 }
 
