@@ -87,6 +87,8 @@ export const limits = {
   /** Reactions, edits and revokes that are resolved for one page of messages. */
   messageReferencesMax: 10_000,
   timelineEntriesMax: 1_000,
+  /** Results of deliveries that are looked through for the POST of one message; three times at most. */
+  receivedResultsMax: 50_000,
   previewCharsMax: 200,
   /** Keys whose last look-up is remembered, and for how long: a revocation on another node works after that. */
   apiKeyCacheMax: 1_000,
@@ -162,6 +164,12 @@ export const limits = {
   streamDrainMsMax: 30_000,
   streamRetryMs: 2_000,
   streamsPerTenantMax: 200,
+  /** Nodes that serve callers tell each other this often how much each caller asked, of so many callers and streams of so many tenants at a time. */
+  webNodeBeatMs: 1_000,
+  webNodeAliveMs: 12_000,
+  webNodeLeaveMsMax: 1_000,
+  webNodeRatesMax: 500,
+  webNodeStreamsToldMax: 20,
   streamsMax: 2_000,
 
   /** Text of an error in the log; cut there. */
@@ -205,10 +213,10 @@ export const limits = {
   claimUpdatesMax: 1_000,
   /** An account with more updates than this waiting has a large backlog: others do not wait for it. */
   smallBacklogUpdatesMax: 64,
-  /** One claim while accounts with a small backlog were served within this time. */
+  /** One claim of an account that alone has a large backlog, while accounts with a small one were served within this time. */
   claimUpdatesSharedMax: 100,
   sharedLaneMs: 1_000,
-  /** Then the longest rest of an account with a large backlog after its helping. */
+  /** Then the longest rest of that account after its helping. */
   sharedRestMsMax: 100,
   /** How long a turn with much to do stands aside, in all, for turns with little to do. */
   giveWayMsMax: 20,
@@ -403,6 +411,8 @@ export const limits = {
   erasureSecretsKeptMax: 1_000,
   /** An export can be fetched for so long. */
   exportKeptDays: 7,
+  /** Nothing was written to it for so long: whoever began it has ended. */
+  exportUnfinishedMsMax: 24 * 60 * 60_000,
   /** Least and most that a tenant may set. Messages outlive the raw bodies, so that no replay brings one back. */
   retentionDaysMin: 8,
   retentionMessagesDaysMin: 15,
@@ -495,6 +505,19 @@ export const limits = {
   metaTemplateParametersMax: 200,
   metaTemplatePayloadCharsMax: 512,
   metaCouponCharsMax: 20,
+  /** Templates as they are written here. Meta's (page "Create and manage templates", 2026-10); the example's bound is ours. */
+  metaTemplateNameCharsMax: 512,
+  metaTemplateBodyCharsMax: 1_024,
+  metaTemplateHeaderCharsMax: 60,
+  metaTemplateFooterCharsMax: 60,
+  metaTemplateButtonCharsMax: 25,
+  metaTemplateUrlsMax: 2,
+  metaTemplatePhoneDigitsMax: 20,
+  metaTemplateCouponCharsMax: 15,
+  templateUrlCharsMax: 2_000,
+  templateExampleCharsMax: 1_024,
+  /** A field that is longer than its rule is told so; beyond this the body is refused as it stands. */
+  templateDraftCharsMax: 4_096,
   /** Faults that are told of one content; more are of no help. */
   contentFaultsMax: 20,
   /** A tenant's own text of the automatic reply. */
@@ -529,6 +552,14 @@ export const limits = {
   templateSyncDelayMs: 10_000,
   /** Accounts whose list is due, of one look. */
   templateSweepMax: 500,
+
+  /** The operator's look at the platform: counts stop there, lists have no more. */
+  platformCountMax: 10_000,
+  platformListMax: 50,
+  /** What waits so long is late; so long, and somebody must act. No word of Meta's for so long is strange. */
+  platformLateMs: 15_000,
+  platformVeryLateMs: 2 * 60_000,
+  platformSilentMs: 3 * 60 * 60_000,
 
   /** The inbox. A view is counted no further than this: beyond it nobody reads the number. */
   viewCountMax: 1_000,
@@ -569,6 +600,8 @@ export const limits = {
   followTenantsMax: 50,
   followEventsMax: 1_000,
   followRestFactor: 3,
+  /** The same while the queue `webhooks` has work: they take a twentieth of one processor at most, and are never stopped altogether. */
+  followPressedRestFactor: 20,
   /** How often they look for tenants that are new, and for messages that are to be filled in. */
   followTenantsMs: 2_000,
   /** Messages that one step of the back-fill indexes. */

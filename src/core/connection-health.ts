@@ -1,4 +1,4 @@
-/** What Meta and our own books say of a connection, judged: one verdict for each check. Pure; who asks is `services/whatsapp/connection-probe.ts`. */
+/** What Meta and our own books say of a connection, judged: one verdict for each check. Pure; who asks is `services/whatsapp/connections/probe.ts`. */
 import {
   connectionChecks,
   type CheckState,

@@ -45,26 +45,44 @@ export function addressesOf(seen: SeenIdentity): AddressKey[] {
   return keys;
 }
 
-/** The contact's id (not its canonical one) if everything the sighting says is on record; null when something is new. */
+/**
+ * The contact's id (not its canonical one) if everything the sighting says is on record; null when something is new. That its addresses
+ * lead to one person today is not enough: they may do so by ties that later evidence moves, and then the sighting's own word must be there.
+ */
 export function findSettled(evidence: Evidence, seen: SeenIdentity): string | null {
   if (seen.links.length > 0) return null;
-  const { scope, atMs, phone, userId, parentUserId } = seen;
-  if (userId === null) {
+  const { atMs, phone } = seen;
+  if (seen.userId === null) {
     if (phone === null) return null;
     const owner = ownerAt(evidence.phones.get(phone), atMs);
     return isUnclaimed(owner) && owner.fromAtMs > atMs ? null : owner.contactId;
   }
-  const user = evidence.addresses.get(addressText({ kind: "user_id", scope, value: userId, claimant: "" }));
-  const isOnRecord = (key: AddressKey, claimant: string): boolean => {
-    const address = evidence.addresses.get(addressText({ ...key, claimant }));
-    if (user === undefined || address === undefined || address.fromAtMs > atMs) return false;
-    return canonicalOf(evidence, address.contactId) === canonicalOf(evidence, user.contactId);
-  };
-  const isSettled =
-    isOnRecord({ kind: "user_id", scope, value: userId }, "") &&
-    (parentUserId === null || isOnRecord({ kind: "parent_user_id", scope, value: parentUserId }, "")) &&
-    (phone === null || isOnRecord({ kind: "phone", scope: "", value: phone }, userId));
-  return isSettled ? findContact(evidence, seen) : null;
+  const user = findContact(evidence, seen);
+  const isOnRecord = (address: Address | undefined): boolean =>
+    address !== undefined && user !== null && address.fromAtMs <= atMs && isCertain(evidence, user, address.contactId);
+  return statedBy(evidence, seen).every(isOnRecord) ? user : null;
+}
+
+/** The contacts of the sighting's addresses where there are several: whether it is settled is judged only with their bonds at hand. */
+export function contactsToCompare(evidence: Evidence, seen: SeenIdentity): string[] {
+  const contactIds = new Set(statedBy(evidence, seen).flatMap((address) => address?.contactId ?? []));
+  return contactIds.size < 2 ? [] : [...contactIds];
+}
+
+/** What is on record of the addresses that a sighting with a user id states as its own. */
+function statedBy(evidence: Evidence, { scope, phone, userId, parentUserId }: SeenIdentity): (Address | undefined)[] {
+  if (userId === null) return [];
+  const at = (key: AddressKey, claimant = ""): Address | undefined => evidence.addresses.get(addressText({ ...key, claimant }));
+  return [
+    at({ kind: "user_id", scope, value: userId }),
+    ...(parentUserId === null ? [] : [at({ kind: "parent_user_id", scope, value: parentUserId })]),
+    ...(phone === null ? [] : [at({ kind: "phone", scope: "", value: phone }, userId)]),
+  ];
+}
+
+/** Also true of two that a person has parted: saying again that they are one changes nothing. */
+function isCertain(evidence: Evidence, a: string, b: string): boolean {
+  return a === b || evidence.bonds.has(bondText(pairOf(a, b)));
 }
 
 /**
@@ -265,8 +283,4 @@ function personAt(evidence: Evidence, end: TieEnd): string {
 
 function userContact(evidence: Evidence, scope: string, value: string): string | null {
   return evidence.addresses.get(addressText({ kind: "user_id", scope, value, claimant: "" }))?.contactId ?? null;
-}
-
-function canonicalOf(evidence: Evidence, contactId: string): string {
-  return evidence.contacts.get(contactId)?.canonicalId ?? contactId;
 }

@@ -32,6 +32,14 @@ export function mayStartFreeform(state: WindowState): boolean {
   return state.isOpen && state.remainingMs > sendMarginMs;
 }
 
+/**
+ * A time of ours as Meta would write it, in whole seconds and rounded down: a customer who writes in the second of a refusal has written after it,
+ * and the window that Meta opened must not stay closed in our books.
+ */
+export function metaSecond(atMs: number): number {
+  return Math.floor(atMs / 1_000) * 1_000;
+}
+
 /** Meta's time, but never later than our receipt plus the skew that we allow. */
 export function clampedTime(atMs: number, receivedAtMs: number): number {
   return Math.min(atMs, receivedAtMs + clockSkewMsMax);

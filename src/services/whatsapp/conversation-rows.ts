@@ -4,7 +4,7 @@ import { pairHeadroom } from "../../core/pacing.ts";
 import { previewText } from "../../core/preview.ts";
 import { windowState } from "../../core/window.ts";
 import { time, type RowOf } from "../../db/statement.ts";
-import { contactColumns, contactJoins, contactSummary } from "./contact-list.ts";
+import { contactColumns, contactJoins, contactSummary } from "./contacts/list.ts";
 
 export const conversationRow = {
   id: "uuid",

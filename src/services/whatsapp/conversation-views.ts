@@ -4,7 +4,7 @@
  * besides the key itself, since row-level security keeps what is not leakproof (`coalesce`) from the index.
  */
 import { statement } from "../../db/statement.ts";
-import { contactsByAddress, phoneOwner } from "./contact-list.ts";
+import { contactsByAddress, phoneOwner } from "./contacts/list.ts";
 import { conversationColumns, conversationJoins, conversationRow } from "./conversation-rows.ts";
 
 const order = (row: string): string => `${row}.last_message_hour desc, coalesce(${row}.last_message_at, '-infinity') desc, ${row}.id desc`;
@@ -44,7 +44,7 @@ export const selectWaiting = statement(
 const closing = `x.is_waiting and x.state = 'open'
   and x.last_message_hour >= floor(extract(epoch from statement_timestamp() - interval '24 hours') / 3600)::bigint
   and x.last_customer_message_at > statement_timestamp() - interval '24 hours'
-  and (x.refused_at is null or x.refused_at < x.last_customer_message_at)`;
+  and (x.refused_at is null or x.refused_at <= x.last_customer_message_at)`;
 export const selectClosing = statement(
   "conversation_views.closing",
   shown(

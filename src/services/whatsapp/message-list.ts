@@ -10,7 +10,7 @@ import { statement, time, type RowOf } from "../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../db/transaction.ts";
 import { limits } from "../../limits.ts";
 import { errorFact } from "./graph/errors.ts";
-import { showMedia } from "./media.ts";
+import { showMedia } from "./media/media.ts";
 import { resolveReferences, type Resolved } from "./message-references.ts";
 
 const messageRow = {
@@ -243,17 +243,18 @@ function shownMessage(row: MessageRow, resolved: Resolved): Message {
   };
 }
 
-/** Whose doing it was, and what to do, in the tenant's language; English where there is no sentence in it. */
+/** Whose doing it was, and what to do: in the tenant's language (English where there is no sentence in it), and in each of the three. */
 export function shownError(
   error: { code: number | null; title: string | null; details: string | null },
   locale: string | null,
 ): MessageError | null {
   if (error.code === null) {
     const isNothing = error.title === null && error.details === null;
-    return isNothing ? null : { ...error, blame: null, sentence: null, action: null, actionSentence: null };
+    return isNothing ? null : { ...error, blame: null, sentence: null, action: null, actionSentence: null, sentences: null };
   }
   const { blame, sentence, action, actionSentence } = errorFact(error.code);
   const language = locale?.split(/[-_]/)[0]?.toLowerCase();
   const shownIn = language === "he" || language === "ar" ? language : "en";
-  return { ...error, blame, sentence: sentence[shownIn], action, actionSentence: actionSentence[shownIn] };
+  const sentences = { what: sentence, action: actionSentence };
+  return { ...error, blame, sentence: sentence[shownIn], action, actionSentence: actionSentence[shownIn], sentences };
 }

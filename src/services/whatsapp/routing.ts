@@ -31,10 +31,18 @@ export type Route = {
   identityVersion: number;
   /** The tenant has erased somebody of whom updates may still come. */
   hasErasures: boolean;
+  /** What was received before is not this tenant's: another one, closed by now, had the account. */
+  heldFromMs: number | null;
 };
 export type RoutingResult =
   | Route
-  | { parked: "unrouted" | "number_mismatch"; tenantId: string | null; detail: string; hasErasures: boolean };
+  | {
+      parked: "unrouted" | "number_mismatch";
+      tenantId: string | null;
+      detail: string;
+      hasErasures: boolean;
+      heldFromMs: number | null;
+    };
 
 const accountRow = {
   tenantId: "uuid",
@@ -52,6 +60,7 @@ const accountRow = {
   optOutReply: "text?",
   identityVersion: "bigint",
   hasErasures: "bool",
+  heldFromMs: "time?",
 } as const;
 
 const selectAccounts = statement(
@@ -60,9 +69,9 @@ const selectAccounts = statement(
      t.locale, t.supported_types as "supportedTypes", t.auto_reply_enabled as "autoReplyEnabled",
      t.auto_reply_interval_seconds as "autoReplyIntervalSeconds", t.auto_reply_text as "autoReplyText",
      t.opt_out_words as "stopWords", t.opt_in_words as "resumeWords", t.opt_out_reply as "optOutReply", t.identity_version as "identityVersion",
-     t.erasures_until is not null as "hasErasures"
+     t.erasures_until is not null as "hasErasures", a.held_from as "heldFromMs"
    from whatsapp_accounts a join tenants t on t.id = a.tenant_id
-   where a.waba_id = any($1::text[]) and t.closed_at is null`,
+   where a.waba_id = any($1::text[]) and a.released_at is null and t.closed_at is null`,
   accountRow,
 );
 
@@ -70,7 +79,7 @@ const selectConnections = statement(
   "routing.connections",
   `select id, tenant_id as "tenantId", account_id as "accountId", phone_number_id as "phoneNumberId",
      regexp_replace(display_phone_number, '\\D', '', 'g') as "displayDigits"
-   from whatsapp_connections where phone_number_id = any($1::text[]) or account_id = any($2::uuid[])`,
+   from whatsapp_connections where (phone_number_id = any($1::text[]) or account_id = any($2::uuid[])) and released_at is null`,
   { id: "uuid", tenantId: "uuid", accountId: "uuid", phoneNumberId: "text", displayDigits: "text?" },
 );
 
@@ -78,7 +87,7 @@ const insertDiscovered = statement(
   "routing.insert_discovered",
   `insert into whatsapp_connections (tenant_id, id, account_id, phone_number_id, display_phone_number, state, last_seen_at)
    select *, 'discovered', now() from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])
-   on conflict (phone_number_id) do nothing
+   on conflict (phone_number_id) where released_at is null do nothing
    returning id`,
   { id: "uuid" },
 );
@@ -152,7 +161,13 @@ function decide(
   connections: readonly Connection[],
 ): RoutingResult {
   if (account === null)
-    return { parked: "unrouted", tenantId: null, detail: `No account is connected for WABA ${key.wabaId ?? "(none)"}`, hasErasures: false };
+    return {
+      parked: "unrouted",
+      tenantId: null,
+      detail: `No account is connected for WABA ${key.wabaId ?? "(none)"}`,
+      hasErasures: false,
+      heldFromMs: null,
+    };
   const connection = key.phoneNumberId === null ? connectionByDisplay(key, account, connections) : byNumber.get(key.phoneNumberId);
   if (connection !== undefined && connection.accountId !== account.accountId) {
     return {
@@ -160,6 +175,7 @@ function decide(
       tenantId: account.tenantId,
       detail: `Number ${key.phoneNumberId ?? ""} belongs to another account`,
       hasErasures: account.hasErasures,
+      heldFromMs: account.heldFromMs,
     };
   }
   return {
@@ -176,6 +192,7 @@ function decide(
     optOutReply: account.optOutReply,
     identityVersion: account.identityVersion,
     hasErasures: account.hasErasures,
+    heldFromMs: account.heldFromMs,
   };
 }
 

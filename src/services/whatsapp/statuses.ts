@@ -27,7 +27,7 @@ export type ChangedMessage = MessageKey & {
   errorCode: number | null;
 };
 
-/** A bounded number of locks, as for addresses (`contact-locks.ts`). */
+/** A bounded number of locks, as for addresses (`contacts/locks.ts`). */
 const lockMessages = statement(
   "statuses.lock",
   `select count(pg_advisory_xact_lock($3, bucket))::int as locked

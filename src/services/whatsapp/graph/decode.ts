@@ -4,10 +4,10 @@
  */
 import { cleanText, jsonText } from "../../../core/text.ts";
 import { limits } from "../../../limits.ts";
-import { decodeChange, decodeError, decodePreference } from "./decode-account.ts";
-import { decodeCall, decodeCallStatus } from "./decode-call.ts";
-import { decodeEcho, decodeMessage } from "./decode-message.ts";
-import { decodeStatus } from "./decode-status.ts";
+import { decodeChange, decodeError, decodePreference } from "./decode/account.ts";
+import { decodeCall, decodeCallStatus } from "./decode/call.ts";
+import { decodeEcho, decodeMessage } from "./decode/message.ts";
+import { decodeStatus } from "./decode/status.ts";
 import type { BadUpdate, LocatedUpdate, Update } from "./updates.ts";
 import { readRecord, type Wire } from "./wire.ts";
 

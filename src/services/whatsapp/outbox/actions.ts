@@ -5,6 +5,7 @@ import { statement } from "../../../db/statement.ts";
 import type { Tx } from "../../../db/transaction.ts";
 import { appendActivity } from "../../activity/append.ts";
 import { appendAudit, type By } from "../../audit/append.ts";
+import { reconsiderAnswers } from "../conversation-answers.ts";
 import { lockConversations, promoteNext } from "./turns.ts";
 
 const select = statement(
@@ -84,6 +85,7 @@ export async function cancelMessage(tx: Tx, scope: TenantScope, messageId: strin
     throw new Rejection("conflict", 409, "This message is already on its way; only what still waits can be cancelled.");
   await promoteNext(tx, [turn]);
   const { tenantId } = scope;
+  await reconsiderAnswers(tx, [{ tenantId, conversationId }]);
   await appendAudit(tx, actor, [{ tenantId, action: "message.cancelled", subject: { kind: "message", id: messageId } }], nowMs);
   const data = { status: "cancelled", previousStatus: "pending" };
   await appendActivity(tx, [{ tenantId: scope.tenantId, type: "message.status_changed", conversationId, messageId, data }], nowMs);
@@ -92,9 +94,11 @@ export async function cancelMessage(tx: Tx, scope: TenantScope, messageId: strin
 /** Throws `conflict` when the outcome is known. */
 export async function markMessageFailed(tx: Tx, scope: TenantScope, messageId: string, { actor, nowMs }: By): Promise<void> {
   const { conversationId } = await readOutgoing(tx, scope, messageId);
+  await lockConversations(tx, [{ tenantId: scope.tenantId, conversationId }]);
   const [marked] = await tx.query(markFailed, [scope.tenantId, messageId, new Date(nowMs).toISOString()]);
   if (marked === undefined) throw new Rejection("conflict", 409, "Only a message whose outcome is unknown can be marked as failed.");
   const { tenantId } = scope;
+  await reconsiderAnswers(tx, [{ tenantId, conversationId }]);
   await appendAudit(tx, actor, [{ tenantId, action: "message.marked_failed", subject: { kind: "message", id: messageId } }], nowMs);
   const data = { status: "failed", previousStatus: "unknown", by: "person" };
   await appendActivity(tx, [{ tenantId: scope.tenantId, type: "message.status_changed", conversationId, messageId, data }], nowMs);
@@ -104,6 +108,10 @@ export async function markMessageFailed(tx: Tx, scope: TenantScope, messageId: s
 export async function cancelAll(tx: Tx, scope: TenantScope, nowMs: number): Promise<void> {
   await tx.query(lockWaiting, [scope.tenantId]);
   const rows = await tx.query(cancelWaiting, [scope.tenantId]);
+  await reconsiderAnswers(
+    tx,
+    rows.map(({ conversationId }) => ({ tenantId: scope.tenantId, conversationId })),
+  );
   const data = { status: "cancelled", previousStatus: "pending" };
   const events = rows.map(({ id, conversationId }) => ({
     tenantId: scope.tenantId,

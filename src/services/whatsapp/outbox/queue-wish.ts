@@ -14,10 +14,11 @@ import { statement, time } from "../../../db/statement.ts";
 import type { Tx } from "../../../db/transaction.ts";
 import { limits } from "../../../limits.ts";
 import { appendActivity } from "../../activity/append.ts";
+import type { Hasher } from "../../privacy/marks.ts";
 import { takeSends } from "../../tenants/quotas.ts";
 import { lockConversations, type Conversation } from "../conversations.ts";
-import { checkTemplate, usableTemplates } from "../template-check.ts";
-import { refuseOptedOut } from "../opt-outs.ts";
+import { checkTemplate, usableTemplates } from "../templates/check.ts";
+import { refuseOptedOut } from "../contacts/opt-outs.ts";
 import { queueMessages, type Draft } from "./enqueue.ts";
 import { assertMediaOf, withOwnMedia } from "./own-media.ts";
 import { findRecipient, type Recipient } from "./recipients.ts";
@@ -36,12 +37,12 @@ export type PreparedWish = { wish: Wish; recipient: Recipient; content: Outgoing
 /** Checks, stores and queues one. Throws `not_found`, `not_connected`, `invalid_request`, `window_closed` with what may be sent instead. */
 export async function queueWish(
   tx: Tx,
-  tools: { nowMs: () => number; wakeSends: () => void },
+  tools: { nowMs: () => number; wakeSends: () => void; hasher: Hasher | null },
   scope: TenantScope,
   wish: Wish,
 ): Promise<QueuedMessage> {
   const nowMs = tools.nowMs();
-  const prepared = await prepareWish(tx, scope, wish, await findRecipient(tx, scope, wish, nowMs));
+  const prepared = await prepareWish(tx, tools, scope, { wish, recipient: await findRecipient(tx, scope, wish, nowMs) });
   const { conversationId } = prepared.recipient;
   const conversation = (await lockConversations(scope, tx, [conversationId])).get(conversationId);
   const draft = await draftOf(tx, scope, prepared, { conversation, nowMs });
@@ -54,12 +55,17 @@ export async function queueWish(
 }
 
 /** Its files and its template, for a recipient that is known. */
-export async function prepareWish(tx: Tx, scope: TenantScope, wish: Wish, recipient: Recipient): Promise<PreparedWish> {
+export async function prepareWish(
+  tx: Tx,
+  { hasher }: { hasher: Hasher | null },
+  scope: TenantScope,
+  { wish, recipient }: Pick<PreparedWish, "wish" | "recipient">,
+): Promise<PreparedWish> {
   const { onlyConnectionId = null } = wish;
   if (onlyConnectionId !== null && recipient.connectionId !== onlyConnectionId) throw notFound();
   const content = await withOwnMedia(tx, scope, wish.content);
   if (onlyConnectionId !== null) await assertMediaOf(tx, scope, content, onlyConnectionId);
-  const shown = wish.content.type === "template" ? await checkedTemplate(tx, scope, recipient, wish.content) : null;
+  const shown = wish.content.type === "template" ? await checkedTemplate(tx, scope, { ...recipient, hasher }, wish.content) : null;
   return { wish, recipient, content, shown };
 }
 
@@ -94,11 +100,11 @@ export async function draftOf(
 async function checkedTemplate(
   tx: Tx,
   scope: TenantScope,
-  { accountId, conversationId }: Recipient,
+  { accountId, conversationId, hasher }: Recipient & { hasher: Hasher | null },
   template: Extract<OutgoingContent, { type: "template" }>,
 ): Promise<string | null> {
   const { body, category } = await checkTemplate(tx, scope, { accountId, template });
-  await refuseOptedOut(tx, scope, { conversationId, category });
+  await refuseOptedOut(tx, scope, { conversationId, category, hasher });
   return body;
 }
 

@@ -4,7 +4,7 @@ import type { TenantScope } from "../../../core/scope.ts";
 import { uuids } from "../../../db/arrays.ts";
 import { statement, type RowOf } from "../../../db/statement.ts";
 import type { Tx } from "../../../db/transaction.ts";
-import { resolveContacts } from "../contacts.ts";
+import { resolveContacts } from "../contacts/contacts.ts";
 import { ensureConversations } from "../conversation-lookup.ts";
 
 const row = {

@@ -4,13 +4,15 @@
  * the message and settles an `unknown`. Locks in the order of ARCHITECTURE.md: conversations, wamids, messages, activity. Role kesher_ingest.
  */
 import { nextSendState, type SendState } from "../../../core/send-state.ts";
+import { metaSecond } from "../../../core/window.ts";
 import { bigints, bools, ints, texts, uuids } from "../../../db/arrays.ts";
 import type { Db } from "../../../db/pool.ts";
 import { statement } from "../../../db/statement.ts";
 import { transaction, type Tx } from "../../../db/transaction.ts";
 import { appendActivity, type ActivityEvent } from "../../activity/append.ts";
-import { requestProbes } from "../connection-probes.ts";
+import { requestProbes } from "../connections/probes.ts";
 import { errorFact } from "../graph/errors.ts";
+import { failuresIn, reconsiderAnswers } from "../conversation-answers.ts";
 import { noteMetaVerdicts } from "../meta-verdicts.ts";
 import { lockWaMessageIds, settleMessages } from "../statuses.ts";
 import { readRefusals, recordLanes } from "./lanes.ts";
@@ -181,6 +183,7 @@ async function recordAccepted(tx: Tx, ended: readonly Ended[]): Promise<Activity
   const known = keys.filter((_, index) => rows.has(accepted[index]?.send.messageId ?? ""));
   const { changed, verdicts } = await settleMessages(tx, known);
   await noteMetaVerdicts(tx, verdicts);
+  await reconsiderAnswers(tx, failuresIn(changed));
   const events: ActivityEvent[] = accepted.flatMap(({ send, waMessageId }) => {
     // Adopted by a status that came first: that told it already.
     const row = rows.get(send.messageId);
@@ -219,11 +222,22 @@ async function recordAccepted(tx: Tx, ended: readonly Ended[]): Promise<Activity
 async function recordFailed(tx: Tx, ended: readonly Ended[], nowMs: number): Promise<ActivityEvent[]> {
   const failed = ended.filter(({ state }) => state !== "accepted");
   const events = await writeFailures(tx, failed, nowMs);
+  await reconsiderAnswers(
+    tx,
+    failed.flatMap(({ verdict, state }) => (state === "failed" ? [verdict.send] : [])),
+  );
   await noteMetaVerdicts(
     tx,
     failed.flatMap(({ verdict: { send, event, error, startedAtMs } }) =>
       event === "refused" && error?.code === 131_047
-        ? [{ tenantId: send.tenantId, conversationId: send.conversationId, refusedAtMs: startedAtMs, freeEntryPointExpiresAtMs: null }]
+        ? [
+            {
+              tenantId: send.tenantId,
+              conversationId: send.conversationId,
+              refusedAtMs: metaSecond(startedAtMs),
+              freeEntryPointExpiresAtMs: null,
+            },
+          ]
         : [],
     ),
   );

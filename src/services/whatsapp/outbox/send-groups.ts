@@ -12,6 +12,7 @@ import { CommitError, tenantTransaction, type Tx } from "../../../db/transaction
 import { limits } from "../../../limits.ts";
 import { appendActivity } from "../../activity/append.ts";
 import { takeSends } from "../../tenants/quotas.ts";
+import type { Hasher } from "../../privacy/marks.ts";
 import { lockConversations } from "../conversations.ts";
 import { queueMessages, type Draft } from "./enqueue.ts";
 import { claimKey, keepAnswer, keptAnswer, releaseKey, type Keyed } from "./idempotency.ts";
@@ -25,6 +26,8 @@ export type SendTools = {
   nowMs: () => number;
   /** After COMMIT: the sender of this node has work. */
   wakeSends: () => void;
+  /** Knows who opted out and was erased; null where nobody can be. */
+  hasher: Hasher | null;
 };
 
 export type SendCall = {
@@ -126,9 +129,10 @@ function storeTogether(tools: SendTools, scope: TenantScope, group: readonly Job
   return tenantTransaction(tools.app, scope, async (tx) => {
     const nowMs = tools.nowMs();
     const answers: Together["answers"] = new Map();
-    const wishes = await readAll(tx, scope, group, { nowMs, answers });
-    const { ready, alone } = await prepareAll(tx, scope, wishes, { nowMs, answers });
-    const drafts = await withinQuota(tx, scope, await draftAll(tx, scope, ready, { nowMs, answers }), { nowMs, answers });
+    const progress = { nowMs, answers, hasher: tools.hasher };
+    const wishes = await readAll(tx, scope, group, progress);
+    const { ready, alone } = await prepareAll(tx, scope, wishes, progress);
+    const drafts = await withinQuota(tx, scope, await draftAll(tx, scope, ready, progress), progress);
     const { events } = await queueMessages(tx, [...drafts.values()], nowMs);
     for (const [job, draft] of drafts) {
       const queued = queuedMessage(draft, nowMs);
@@ -141,7 +145,7 @@ function storeTogether(tools: SendTools, scope: TenantScope, group: readonly Job
   });
 }
 
-type Progress = { nowMs: number; answers: Together["answers"] };
+type Progress = { hasher: Hasher | null; nowMs: number; answers: Together["answers"] };
 
 /** A key first: an answer that is kept comes before all checks. */
 async function readAll(tx: Tx, scope: TenantScope, group: readonly Job[], progress: Progress): Promise<Read[]> {
@@ -219,7 +223,7 @@ async function readyOf(tx: Tx, scope: TenantScope, found: readonly Found[], prog
   for (const { job, wish, recipient } of found) {
     await orRefuse(tx, scope, job, progress, async () => {
       if (recipient instanceof Rejection) throw recipient;
-      ready.push({ job, prepared: await prepareWish(tx, scope, wish, recipient) });
+      ready.push({ job, prepared: await prepareWish(tx, progress, scope, { wish, recipient }) });
     });
   }
   return ready;

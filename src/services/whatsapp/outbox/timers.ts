@@ -9,6 +9,7 @@ import { statement } from "../../../db/statement.ts";
 import { transaction, type Tx } from "../../../db/transaction.ts";
 import { limits } from "../../../limits.ts";
 import { appendActivity, type ActivityEvent } from "../../activity/append.ts";
+import { reconsiderAnswers } from "../conversation-answers.ts";
 import { joinQueue, lockConversations } from "./turns.ts";
 
 const sendKey = { tenantId: "uuid", messageId: "uuid", conversationId: "uuid" } as const;
@@ -69,6 +70,7 @@ export async function runTimers(ingest: Db, nowMs: number): Promise<{ joined: nu
     if (late.length === 0) return [];
     await lockConversations(tx, late);
     const rows = await tx.query(expire, [uuids(late.map((send) => send.tenantId)), uuids(late.map((send) => send.messageId))]);
+    await reconsiderAnswers(tx, rows);
     const events: ActivityEvent[] = rows.map(({ tenantId, messageId, conversationId }) => ({
       tenantId,
       type: "message.status_changed",
