@@ -45,6 +45,9 @@ export const errorActions = [
 ] as const;
 export type ErrorAction = (typeof errorActions)[number];
 
+/** For people; in the three languages of the inbox. */
+const Sentence = Type.Object({ he: Type.String(), en: Type.String(), ar: Type.String() });
+
 export const MessageError = Type.Object({
   code: Nullable(Type.Integer()),
   title: Nullable(Type.String()),
@@ -53,6 +56,12 @@ export const MessageError = Type.Object({
   sentence: Nullable(Type.String({ description: "For people: what happened, in the tenant's language" })),
   action: Nullable(OneOf(errorActions, { description: "What can be done" })),
   actionSentence: Nullable(Type.String({ description: "For people: what can be done, in the tenant's language" })),
+  sentences: Nullable(
+    Type.Object(
+      { what: Sentence, action: Sentence },
+      { description: "Both sentences in every language: whoever reads need not speak the tenant's" },
+    ),
+  ),
 });
 export type MessageError = Static<typeof MessageError>;
 
@@ -123,8 +132,9 @@ export const ThreadPage = Type.Object({
 });
 export type ThreadPage = Static<typeof ThreadPage>;
 
+/** `webhook.received`: when Meta's POST with the message came in, as far as it is still kept. */
 export const TimelineEntry = Type.Object({
-  type: OneOf(["message.created", "message.status", "message.edited", "message.revoked", "reaction.changed"]),
+  type: OneOf(["webhook.received", "message.created", "message.status", "message.edited", "message.revoked", "reaction.changed"]),
   at: Time,
   status: Nullable(Type.String()),
   participant: Nullable(Type.String({ description: "Of a group; else null" })),

@@ -34,13 +34,15 @@ function days(minimum: number, description: string) {
 }
 
 const min = limits.retentionDaysMin;
+/** What a webhook wrote outlives the journal: else a replay of it would bring back what is gone, and count it anew. */
+const webhooksMin = limits.retentionMessagesDaysMin;
 const classes = {
-  messages: days(limits.retentionMessagesDaysMin, "Messages with their statuses and files"),
+  messages: days(webhooksMin, "Messages with their statuses and files"),
   media: days(min, "Files, those that were uploaded to be sent, too"),
   activity: days(min, `Events; the platform keeps them for ${limits.activityKeptDays} days`),
-  statuses: days(min, `Statuses one by one; the platform keeps them for ${limits.statusFactsKeptDays} days`),
+  statuses: days(webhooksMin, `Statuses one by one; the platform keeps them for ${limits.statusFactsKeptDays} days`),
   parked: days(min, "Updates that could not be applied"),
-  accountEvents: days(min, "What Meta tells of accounts and numbers"),
+  accountEvents: days(webhooksMin, "What Meta tells of accounts and numbers"),
   forwarding: days(min, `What was sent on to endpoints; the platform keeps it for up to ${limits.forwardDeadKeptDays} days`),
   audit: days(limits.retentionAuditDaysMin, "The audit log, whole seals of it; the platform keeps it for ever"),
 };

@@ -36,7 +36,14 @@ export const Problem = Type.Object({
   detail: Type.String(),
   code: OneOf(problemCodes),
   errors: Type.Optional(
-    Type.Array(Type.Object({ field: Type.String(), detail: Type.String() }), { description: "Each field that is not valid" }),
+    Type.Array(
+      Type.Object({
+        field: Type.String(),
+        detail: Type.String(),
+        rule: Type.Optional(Type.String({ description: "Of templates: which of Meta's rules, by a stable word" })),
+      }),
+      { description: "Each field that is not valid" },
+    ),
   ),
   windowExpiredAt: Type.Optional(Nullable(Time)),
   retryAfterSeconds: Type.Optional(Type.Integer({ description: "Of `rate_limited` and `quota_exceeded`; also in the header Retry-After" })),

@@ -49,6 +49,18 @@ export const QueuedMessage = Type.Object({
 });
 export type QueuedMessage = Static<typeof QueuedMessage>;
 
+/** Not sent yet: `POST /messages/{id}/cancel` takes it back. */
+export const WaitingSend = Type.Object({
+  messageId: Id,
+  sends: OneOf(["at", "when_they_write"]),
+  sendAt: Nullable(Time),
+  expiresAt: Nullable(Type.String({ format: "date-time", description: "Cancelled when they have not written by then" })),
+  type: Type.String(),
+  preview: Nullable(Type.String()),
+  createdAt: Time,
+});
+export type WaitingSend = Static<typeof WaitingSend>;
+
 export const SendHeaders = Type.Object({
   "idempotency-key": optional(
     Type.String({

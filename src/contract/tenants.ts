@@ -60,7 +60,7 @@ const Quota = (max: number, description: string) =>
 /** What the operator lets a tenant have. */
 export const Quotas = Type.Object({
   sendsPerDay: Quota(limits.sendsPerDayMax, "Messages that may be queued in a day (UTC); automatic replies are not counted"),
-  openStreams: Quota(limits.streamsPerTenantMax, "Streams open at once, on each node"),
+  openStreams: Quota(limits.streamsPerTenantMax, "Streams open at once, on all nodes together"),
 });
 export type Quotas = Static<typeof Quotas>;
 

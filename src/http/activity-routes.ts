@@ -71,6 +71,8 @@ export function registerActivityRoutes(api: Api, deps: RouteDeps, streams: Strea
       // Between the look and the head others may have come.
       const lateRefusal: Rejection | null = streams.refusal(scope.tenantId, quota);
       if (lateRefusal !== null) throw lateRefusal;
+      const spent = await streams.reserve(scope.tenantId, quota);
+      if (spent !== null) throw spent;
       reply.hijack();
       const filter = principal.connectionId === null ? null : ofConnection(deps.app, scope, principal.connectionId);
       streams.open({ request: request.raw, response: reply.raw, scope, afterSeq, filter, isStillValid: principal.isStillValid });

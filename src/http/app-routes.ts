@@ -2,10 +2,11 @@
 import { Type } from "typebox";
 import { MetaApp, RotateAppSecret } from "../contract/connections.ts";
 import { IdParams, ListOf, TenantQuery } from "../contract/json.ts";
-import { listApps, rotateAppSecret } from "../services/tenants/apps.ts";
+import { Problem } from "../contract/problem.ts";
+import { listApps, removeApp, rotateAppSecret } from "../services/tenants/apps.ts";
 import { idOf } from "./authenticate.ts";
 import { connectorOf, readerOf, toolsOf } from "./connection-routes.ts";
-import { principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
+import { NoContent, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 
 export function registerAppRoutes(api: Api, deps: RouteDeps): void {
   api.get(
@@ -42,6 +43,25 @@ export function registerAppRoutes(api: Api, deps: RouteDeps): void {
       const { seal, open } = toolsOf(deps);
       const wanted = { ...request.body, appId: idOf(request.params.id) };
       return rotateAppSecret(deps.platform, scope, wanted, { seal, open, nowMs: deps.nowMs(), actor });
+    },
+  );
+
+  api.delete(
+    "/apps/:id",
+    {
+      schema: {
+        tags: ["connections"],
+        summary: "Remove a tenant's own Meta app",
+        description: "Refused while an account is connected by it. Webhooks to its path are answered 404 from then on.",
+        params: IdParams,
+        querystring: TenantQuery,
+        response: { ...problemResponses, 204: NoContent, 409: Problem },
+      },
+    },
+    async (request, reply) => {
+      const { scope, actor } = connectorOf(principalOf(request), request.query.tenantId);
+      await removeApp(deps.platform, scope, idOf(request.params.id), { actor, nowMs: deps.nowMs() });
+      return reply.code(204).send(null);
     },
   );
 }

@@ -15,14 +15,14 @@ import {
 import { IdParams, ListOf, ListQuery, TenantQuery } from "../contract/json.ts";
 import { Problem } from "../contract/problem.ts";
 import { Rejection } from "../core/rejection.ts";
-import { listAccounts } from "../services/whatsapp/accounts.ts";
-import { connectByToken, type Connector } from "../services/whatsapp/connection-connect.ts";
-import { disconnectNumber } from "../services/whatsapp/connection-disconnect.ts";
-import { beginSignup, completeSignup } from "../services/whatsapp/connection-signup.ts";
-import { continueSetUp, probeNow, readStatus } from "../services/whatsapp/connection-status.ts";
-import { replaceToken } from "../services/whatsapp/connection-token.ts";
-import type { ConnectionTools } from "../services/whatsapp/connection-tools.ts";
-import { getConnection, listConnections, putConnection } from "../services/whatsapp/connections.ts";
+import { listAccounts } from "../services/whatsapp/connections/accounts.ts";
+import { connectByToken, type Connector } from "../services/whatsapp/connections/connect.ts";
+import { disconnectNumber } from "../services/whatsapp/connections/disconnect.ts";
+import { beginSignup, completeSignup } from "../services/whatsapp/connections/signup.ts";
+import { continueSetUp, probeNow, readStatus } from "../services/whatsapp/connections/status.ts";
+import { replaceToken } from "../services/whatsapp/connections/token.ts";
+import type { ConnectionTools } from "../services/whatsapp/connections/tools.ts";
+import { getConnection, listConnections, putConnection } from "../services/whatsapp/connections/connections.ts";
 import { idOf, requireScope, tenantOf, type Principal } from "./authenticate.ts";
 import { principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 

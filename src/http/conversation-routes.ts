@@ -4,10 +4,11 @@ import { Contact, ContactFilter, Conversation, ConversationFilter, Window } from
 import { IdParams, ListOf, ListQuery, TenantQuery } from "../contract/json.ts";
 import { Message, MessageFilter, ThreadPage, ThreadQuery, TimelineEntry } from "../contract/messages.ts";
 import type { TenantScope } from "../core/scope.ts";
-import { getContact, listContacts } from "../services/whatsapp/contact-list.ts";
+import { getContact, listContacts } from "../services/whatsapp/contacts/list.ts";
 import { listConversations, readConversation, readWindow } from "../services/whatsapp/conversation-list.ts";
 import { getMessage, listConversationMessages, listMessages } from "../services/whatsapp/message-list.ts";
-import { readTimeline } from "../services/whatsapp/message-timeline.ts";
+import { readTimeline, type TimelineDeps } from "../services/whatsapp/message-timeline.ts";
+import { receivedWhen } from "../webhooks/received-when.ts";
 import { idOf, requireScope, tenantOf } from "./authenticate.ts";
 import { personOf, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 import type { FastifyRequest } from "fastify";
@@ -15,7 +16,8 @@ import type { FastifyRequest } from "fastify";
 const list = { ...ListQuery.properties, ...TenantQuery.properties };
 
 export function registerConversationRoutes(api: Api, deps: RouteDeps): void {
-  const { app } = deps;
+  const { app, platform } = deps;
+  const timeline: TimelineDeps = { app, receivedWhen: (message) => receivedWhen(platform, message) };
 
   api.get(
     "/contacts",
@@ -85,7 +87,7 @@ export function registerConversationRoutes(api: Api, deps: RouteDeps): void {
   api.get(
     "/messages/:id/timeline",
     { config: ofMessage, schema: { ...one("Read what became of a message", ListOf(TimelineEntry)), tags: ["messages"] } },
-    async (request) => readTimeline(app, readerOf(request, request.query), idOf(request.params.id)),
+    async (request) => readTimeline(timeline, readerOf(request, request.query), idOf(request.params.id)),
   );
 }
 

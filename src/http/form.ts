@@ -5,7 +5,7 @@ import { invalidRequest, Rejection } from "../core/rejection.ts";
 import type { TenantScope } from "../core/scope.ts";
 import { limits } from "../limits.ts";
 import type { MediaStore, StagedFile } from "../services/media-store.ts";
-import { stageUpload } from "../services/whatsapp/media-send.ts";
+import { stageUpload } from "../services/whatsapp/media/send.ts";
 
 export type Form = { file: StagedFile; fileName: string | null; mimeType: string; fields: ReadonlyMap<string, string> };
 

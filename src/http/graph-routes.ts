@@ -113,7 +113,7 @@ async function answerMessage(
 ): Promise<FastifyReply> {
   const { message, keyed, only, reply } = call;
   const { to, content, replyTo, callback } = message;
-  const { app, nowMs, wakeSends } = deps;
+  const { app, nowMs, wakeSends, hasher } = deps;
   const wish = {
     origin: "api" as const,
     connectionId,
@@ -126,7 +126,7 @@ async function answerMessage(
     resendOf: null,
     onlyConnectionId: only,
   };
-  const { id } = await sendWish({ app, nowMs, wakeSends }, scope, { readAt: () => wish, keyed });
+  const { id } = await sendWish({ app, nowMs, wakeSends, hasher }, scope, { readAt: () => wish, keyed });
   // It is queued: an error now would make the caller send it once more. What cannot be read is not known yet.
   const look = (): Promise<Outcome | null> => readOutcome(app, scope, id).catch(() => null);
   const { found, refusal } = await deps.answers.wait(id, deps.answerMsMax, look);

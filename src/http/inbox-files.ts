@@ -39,6 +39,8 @@ const headers = {
   // Meta's dialogue for connecting a number is a window that we open, and it speaks to its opener; whoever opens us is cut off all the same.
   "cross-origin-opener-policy": "same-origin-allow-popups",
   "cross-origin-resource-policy": "same-origin",
+  // Voice messages; the browser still asks the person.
+  "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(self), payment=(), usb=()",
 };
 
 /** Paths of the program that are no pages, also where nothing answers them. `/sandbox` is a page, what is below it is not. */

@@ -1,13 +1,14 @@
 /** Sending in our own shape, and what people can do about what was sent. */
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import { createHash } from "node:crypto";
-import { IdParams, Nullable, TenantQuery } from "../contract/json.ts";
-import { ChangeSending, MarkRead, QueuedMessage, SendHeaders, SendMessage, Sending } from "../contract/sends.ts";
+import { IdParams, ListOf, Nullable, TenantQuery } from "../contract/json.ts";
+import { ChangeSending, MarkRead, QueuedMessage, SendHeaders, SendMessage, Sending, WaitingSend } from "../contract/sends.ts";
 import { tenantTransaction } from "../db/transaction.ts";
 import { cancelMessage, markMessageFailed } from "../services/whatsapp/outbox/actions.ts";
 import { resendMessage } from "../services/whatsapp/outbox/resend.ts";
 import { sendMessage } from "../services/whatsapp/outbox/send-message.ts";
 import { changeSending, readSending } from "../services/whatsapp/outbox/sending.ts";
+import { listWaiting } from "../services/whatsapp/outbox/waiting.ts";
 import { markRead } from "../services/whatsapp/read-receipts.ts";
 import { idOf, requireScope, tenantOf } from "./authenticate.ts";
 import { NoContent, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
@@ -17,8 +18,8 @@ import type { Scope } from "../contract/tenants.ts";
 import type { TenantScope } from "../core/scope.ts";
 
 export function registerMessageRoutes(api: Api, deps: RouteDeps): void {
-  const { app, nowMs, wakeSends } = deps;
-  const tools = { app, nowMs, wakeSends };
+  const { app, nowMs, wakeSends, hasher } = deps;
+  const tools = { app, nowMs, wakeSends, hasher };
   const byOf = (request: FastifyRequest) => ({ actor: principalOf(request).actor, nowMs: nowMs() });
 
   api.post(
@@ -89,6 +90,21 @@ export function registerMessageRoutes(api: Api, deps: RouteDeps): void {
       await markRead(deps.reads, scopeOf(request, "send"), idOf(request.params.id), { typing });
       return reply.code(204).send(null);
     },
+  );
+
+  api.get(
+    "/conversations/:id/waiting",
+    {
+      config: { oneConnection: "conversation" },
+      schema: {
+        tags: ["messages"],
+        summary: "List what a conversation still has to send: at a time, or when the customer writes",
+        params: IdParams,
+        querystring: TenantQuery,
+        response: { ...problemResponses, 200: ListOf(WaitingSend) },
+      },
+    },
+    async (request) => listWaiting(app, scopeOf(request, "read"), idOf(request.params.id)),
   );
 
   const sending = { params: IdParams, querystring: TenantQuery, response: { ...problemResponses, 200: Sending } };

@@ -1,7 +1,7 @@
 /** What a person of the business says about a customer's marketing messages: a word that came by phone, a list from another system. */
 import { Contact } from "../contract/conversations.ts";
 import { IdParams, TenantQuery } from "../contract/json.ts";
-import { setOptOut } from "../services/whatsapp/opt-outs.ts";
+import { setOptOut } from "../services/whatsapp/contacts/opt-outs.ts";
 import { idOf, requireScope, tenantOf } from "./authenticate.ts";
 import { principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 

@@ -10,8 +10,9 @@ import type { SecretContext } from "../core/secret-box.ts";
 import type { Db } from "../db/pool.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
 import type { IsPerson } from "../services/inbox/conversation-state.ts";
-import type { ConnectionTools } from "../services/whatsapp/connection-tools.ts";
-import type { SyncTemplates } from "../services/whatsapp/templates-sync.ts";
+import type { Hasher } from "../services/privacy/marks.ts";
+import type { ConnectionTools } from "../services/whatsapp/connections/tools.ts";
+import type { SyncTemplates } from "../services/whatsapp/templates/sync.ts";
 import type { Connector } from "../webhooks/forward-connector.ts";
 import type { Destinations } from "../webhooks/forward-secrets.ts";
 import type { EndpointRules } from "../core/ssrf.ts";
@@ -38,12 +39,14 @@ export type RouteDeps = {
   forwarding: ForwardTools | null;
   /** A key was revoked. */
   forgetKeys: () => void;
-  /** Of this tenant, on this node. */
-  openStreams: (tenantId: string) => number;
+  /** Of this tenant, on all nodes. */
+  openStreams: (tenantId: string) => Promise<number>;
   /** Something was put into the queue. */
   wakeWorkers: () => void;
   /** A message of ours was queued, or may go on. */
   wakeSends: () => void;
+  /** Knows who opted out and was erased; null where nobody can be. */
+  hasher: Hasher | null;
   answers: Answers;
   /** How long the route in Meta's shape waits for Graph's answer. */
   answerMsMax: number;
@@ -53,12 +56,14 @@ export type RouteDeps = {
   /** Makes the link by which somebody becomes owner of a new tenant; null where people cannot sign in. */
   inviteOwner: InviteOwner | null;
   nowMs: () => number;
+  /** Of the program; empty where nobody said. */
+  version: string;
 };
 
 export type InviteOwner = (request: FastifyRequest, wanted: { tenantId: string; email: string; actor: Actor }) => Promise<string>;
 
 /** What the routes that send need of the rest of the program. */
-export type SendDeps = { graph: Graph; tokens: AccessTokens; answers: Answers; wake: () => void; answerMsMax?: number };
+export type SendDeps = { graph: Graph; tokens: AccessTokens; answers: Answers; wake: () => void; answerMsMax?: number; hasher?: Hasher };
 
 export type ForwardTools = { connector: Connector; destinations: Destinations; rules: EndpointRules };
 

@@ -8,19 +8,18 @@ import { createServer as createHttpServer, type IncomingMessage, type RequestLis
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { notFound } from "../core/rejection.ts";
-import { tenantScope } from "../core/scope.ts";
 import type { SecretContext } from "../core/secret-box.ts";
 import type { Db } from "../db/pool.ts";
 import { limits } from "../limits.ts";
 import { makeFirstTenant } from "../people/first-tenant.ts";
-import { knownPeople } from "../people/members.ts";
+import { isPersonOf } from "../people/members.ts";
 import type { People } from "../people/people.ts";
 import type { ActivityHub } from "../services/activity/hub.ts";
 import type { IsPerson } from "../services/inbox/conversation-state.ts";
 import type { MediaStore } from "../services/media-store.ts";
 import type { ExportStore } from "../services/privacy/export-store.ts";
-import type { ConnectionTools } from "../services/whatsapp/connection-tools.ts";
-import type { SyncTemplates } from "../services/whatsapp/templates-sync.ts";
+import type { ConnectionTools } from "../services/whatsapp/connections/tools.ts";
+import type { SyncTemplates } from "../services/whatsapp/templates/sync.ts";
 import { registerActivityRoutes } from "./activity-routes.ts";
 import { registerAuditRoutes } from "./audit-routes.ts";
 import { createAuthenticator } from "./authenticate.ts";
@@ -55,10 +54,12 @@ import { createSessionCookie, type SessionCookie } from "./session.ts";
 import { registerSignInPage } from "./sign-in-page.ts";
 import { registerSignInRoutes } from "./sign-in-routes.ts";
 import { registerSearchRoutes } from "./search-routes.ts";
+import { serializersOnFirstUse } from "./serializers.ts";
 import { createStreams, type Streams } from "./stream.ts";
 import { registerTemplateRoutes } from "./template-routes.ts";
 import { registerTenantRoutes } from "./tenant-routes.ts";
 import { compileValidator } from "./validate.ts";
+import { createWebNode, type WebNode } from "./web-node.ts";
 import { webhookAppKey } from "./webhook.ts";
 import { registerWebhookRoutes, type VerifyToken } from "./webhook-routes.ts";
 
@@ -90,6 +91,8 @@ export type HttpDeps = {
   /** Addresses and networks whose X-Forwarded-For says where a request comes from; left out, none. */
   trustedProxies?: readonly string[];
   nowMs: () => number;
+  /** Of the program, for its operator. */
+  version?: string;
   /** Who may sign in; left out, keys alone are let in. */
   people?: People;
   /** Left out, there are no people: nobody can be assigned or mentioned. */
@@ -115,14 +118,22 @@ export type HttpServer = {
 export async function createServer(deps: HttpDeps): Promise<HttpServer> {
   let isClosing = false;
   const fastify = createFastify(deps, () => isClosing);
-  const streams = createStreams({ app: deps.app, hub: deps.hub, onError: (error) => deps.log.warn({ err: error }, "stream ended") });
-  await registerAll(fastify, deps, streams, () => isClosing);
+  const node = createWebNode({
+    platform: deps.platform,
+    nowMs: deps.nowMs,
+    openOf: (tenantId) => streams.openOf(tenantId),
+    onError: (error) => deps.log.warn({ err: error }, "other nodes were not told"),
+  });
+  const onError = (error: unknown): void => deps.log.warn({ err: error }, "stream ended");
+  const streams: Streams = createStreams({ app: deps.app, hub: deps.hub, onError, node });
+  await registerAll(fastify, deps, { streams, node }, () => isClosing);
   await fastify.ready();
 
   return {
     async listen(address) {
       await fastify.listen(address);
       const bound = fastify.server.address() as AddressInfo;
+      node.start();
       return { port: bound.port };
     },
     async close() {
@@ -131,7 +142,7 @@ export async function createServer(deps: HttpDeps): Promise<HttpServer> {
       // A connection that becomes idle while we wait would otherwise keep the server open.
       const sweep = setInterval(() => fastify.server.closeIdleConnections(), limits.httpCloseSweepMs);
       try {
-        await Promise.all([streams.close(), fastify.close()]);
+        await Promise.all([streams.close(), fastify.close(), node.stop()]);
       } finally {
         clearTimeout(cut);
         clearInterval(sweep);
@@ -153,6 +164,7 @@ function createFastify(deps: HttpDeps, isClosing: () => boolean): Api {
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, headers),
     routerOptions: { maxParamLength: limits.apiTextCharsMax },
     forceCloseConnections: "idle",
+    schemaController: { compilersFactory: { buildSerializer: serializersOnFirstUse() } },
     serverFactory: (handler) => createNodeServer(deps, { handler, headers, isClosing }),
   });
   fastify.setValidatorCompiler(compileValidator);
@@ -182,7 +194,12 @@ function createNodeServer(
   return server;
 }
 
-async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClosing: () => boolean): Promise<void> {
+async function registerAll(
+  fastify: Api,
+  deps: HttpDeps,
+  { streams, node }: { streams: Streams; node: WebNode },
+  isClosing: () => boolean,
+): Promise<void> {
   const keys = createKeyCache(deps.platform, deps.nowMs);
   const cookie = createSessionCookie(deps.publicUrl ?? null);
   const known = createAuthenticator({
@@ -191,7 +208,7 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
     people: deps.people === undefined ? null : { sessions: deps.people.sessions, cookie },
   });
   // What a key may not reach costs it as much as what it may.
-  const authenticate = keepToConnection(limitRates(known, deps.nowMs), deps.app);
+  const authenticate = keepToConnection(limitRates(known, deps.nowMs, node), deps.app);
   const routeDeps: RouteDeps = {
     app: deps.app,
     platform: deps.platform,
@@ -204,9 +221,10 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
       keys.forget();
       deps.people?.sessions.forget();
     },
-    openStreams: (tenantId) => streams.openOf(tenantId),
+    openStreams: async (tenantId) => streams.openOf(tenantId) + (await node.streamsElsewhere(tenantId)),
     wakeWorkers: () => deps.wakeWorkers?.(),
     wakeSends: deps.sends.wake,
+    hasher: deps.sends.hasher ?? null,
     answers: deps.sends.answers,
     answerMsMax: deps.sends.answerMsMax ?? limits.sendAnswerMsMax,
     reads: { app: deps.app, graph: deps.sends.graph, tokens: deps.sends.tokens, nowMs: deps.nowMs },
@@ -214,6 +232,7 @@ async function registerAll(fastify: Api, deps: HttpDeps, streams: Streams, isClo
     inviteOwner:
       deps.people === undefined ? null : createInviteOwner({ people: deps.people, publicUrl: deps.publicUrl ?? null }, deps.nowMs),
     nowMs: deps.nowMs,
+    version: deps.version ?? "",
   };
   registerProblems(fastify);
   fastify.addHook("onRequest", async (request) => requireOwnHost(request, deps.publicUrl ?? null));
@@ -278,8 +297,4 @@ async function registerSignIn(fastify: Api, deps: HttpDeps & { people: People; c
     nowMs: deps.nowMs,
   });
   await registerSignInPage(fastify);
-}
-
-function isPersonOf(people: People | undefined): IsPerson {
-  return async (tenantId, id) => people !== undefined && (await knownPeople(people.auth, tenantScope(tenantId), [id])).has(id);
 }

@@ -3,16 +3,16 @@ import { Type } from "typebox";
 import { IdParams, ListOf, ListQuery, TenantQuery } from "../contract/json.ts";
 import { Problem } from "../contract/problem.ts";
 import { PreviewTemplate, SyncedTemplates, SyncTemplates, Template, TemplateFilter, TemplatePreview } from "../contract/templates.ts";
-import { invalidRequest, notFound, Rejection } from "../core/rejection.ts";
-import type { TenantScope } from "../core/scope.ts";
-import { listAccounts } from "../services/whatsapp/accounts.ts";
-import { getTemplate, listTemplates, previewTemplate } from "../services/whatsapp/templates-list.ts";
-import { explainOutcome, type SyncOutcome } from "../services/whatsapp/templates-sync.ts";
+import { Rejection } from "../core/rejection.ts";
+import { getTemplate, listTemplates, previewTemplate } from "../services/whatsapp/templates/list.ts";
+import { explainOutcome, type SyncOutcome } from "../services/whatsapp/templates/sync.ts";
 import { idOf, requireScope, tenantOf } from "./authenticate.ts";
+import { accountIdOf, registerTemplateDraftRoutes } from "./template-draft-routes.ts";
 import { principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 
 export function registerTemplateRoutes(api: Api, deps: RouteDeps): void {
   const { app } = deps;
+  registerTemplateDraftRoutes(api, deps);
 
   api.get(
     "/templates",
@@ -85,18 +85,11 @@ export function registerTemplateRoutes(api: Api, deps: RouteDeps): void {
       const principal = principalOf(request);
       requireScope(principal, "manage");
       const scope = tenantOf(principal, request.query.tenantId);
-      const accountId = request.body.accountId?.toLowerCase() ?? (await onlyAccount(deps, scope));
+      const accountId = await accountIdOf(app, scope, request.body.accountId);
       if (deps.syncTemplates === null) throw new Rejection("unavailable", 503, "Templates cannot be read on this node.");
       return synced(accountId, await deps.syncTemplates(scope, accountId));
     },
   );
-}
-
-async function onlyAccount(deps: RouteDeps, scope: TenantScope): Promise<string> {
-  const { data } = await listAccounts(deps.app, scope, { limit: 2 });
-  if (data.length > 1) throw invalidRequest("accountId: this tenant has several accounts, name one");
-  if (data[0] === undefined) throw notFound();
-  return data[0].id;
 }
 
 function synced(accountId: string, outcome: SyncOutcome): SyncedTemplates {

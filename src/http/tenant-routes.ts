@@ -22,9 +22,11 @@ import { closeTenant } from "../services/tenants/close-tenant.ts";
 import { changeQuotas, readUsage } from "../services/tenants/quotas.ts";
 import { changeTenant, createTenant, getTenant, listTenants } from "../services/tenants/tenants.ts";
 import { idOf, isOwner, requirePlatform, requireScope, tenantOf, type Principal } from "./authenticate.ts";
+import { registerPlatformRoutes } from "./platform-routes.ts";
 import { NoContent, principalOf, problemResponses, type Api, type RouteDeps } from "./route.ts";
 
 export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
+  registerPlatformRoutes(api, deps);
   api.post(
     "/tenants",
     {
@@ -97,7 +99,9 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       const { quotas, ...wanted } = request.body;
       if (quotas !== undefined) requirePlatform(principal);
       const by = { actor: principal.actor, nowMs: deps.nowMs() };
-      const changed = await changeTenant(deps.platform, id, wanted, by);
+      // Quotas alone change nothing of the tenant's own.
+      const isOwn = quotas === undefined || Object.keys(wanted).length > 0;
+      const changed = isOwn ? await changeTenant(deps.platform, id, wanted, by) : await getTenant(deps.platform, id);
       if (quotas !== undefined) await changeQuotas(deps.platform, id, quotas, by);
       return changed;
     },
@@ -223,7 +227,7 @@ export function registerTenantRoutes(api: Api, deps: RouteDeps): void {
       const principal = principalOf(request);
       const scope = tenantOf(principal, request.query.tenantId);
       requireScope(principal, "read");
-      return readUsage(deps.app, scope, { openStreams: deps.openStreams(scope.tenantId), nowMs: deps.nowMs() });
+      return readUsage(deps.app, scope, { openStreams: await deps.openStreams(scope.tenantId), nowMs: deps.nowMs() });
     },
   );
 

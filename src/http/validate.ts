@@ -7,11 +7,11 @@ type Compiler = typeof TypeBoxValidatorCompiler;
 /** Gives the value back, or what to put in its place. */
 type Clean = (value: unknown) => unknown;
 
-/** Cleans first, so that a name of nothing but hidden characters is too short. */
+/** Cleans first, so that a name of nothing but hidden characters is too short. Compiles with a route's first request: a start has hundreds of them. */
 export const compileValidator: Compiler = (route) => {
-  const validate = TypeBoxValidatorCompiler(route);
+  let validate: ReturnType<Compiler> | null = null;
   const clean = route.httpPart === "body" ? cleanerOf(route.schema) : null;
-  return clean === null ? validate : (value: unknown) => validate(clean(value));
+  return (value: unknown) => (validate ??= TypeBoxValidatorCompiler(route))(clean === null ? value : clean(value));
 };
 
 /** Null where the schema holds no name. Schemas are finite: a reference is not followed. */

@@ -30,7 +30,7 @@ export type TemplateChange =
 export type Templates = {
   /** As it is; nothing is told. Throws where name and language are taken. */
   put(template: NewTemplate): Template;
-  /** Pending, approved after the review time, and told so. */
+  /** Pending, approved or rejected after the review time, and told so. */
   submit(template: NewTemplate): Template;
   /** Changed content is reviewed again. */
   edit(template: Template, change: Partial<Pick<Template, "components" | "category" | "parameterFormat">>): void;
@@ -78,7 +78,8 @@ export function createTemplates(options: { webhooks: Webhooks; reviewMs: number 
     template.status = "PENDING";
     if (reviewMs === null) return;
     timers.later(reviewMs, () => {
-      if (byId.get(template.id)?.status === "PENDING") change(template.id, { status: "APPROVED" });
+      if (byId.get(template.id)?.status !== "PENDING") return;
+      change(template.id, isOutOfBounds(template) ? { status: "REJECTED", reason: "INVALID_FORMAT" } : { status: "APPROVED" });
     });
   };
   const put = (fresh: NewTemplate): Template => {
@@ -111,6 +112,11 @@ export function createTemplates(options: { webhooks: Webhooks; reviewMs: number 
     list: (wabaId) => [...byId.values()].filter((template) => template.wabaId === wabaId),
     stop: () => timers.stop(),
   };
+}
+
+/** Of what Meta's review refuses, one that everybody can try: a link into WhatsApp itself. */
+function isOutOfBounds({ components }: Template): boolean {
+  return /\bwa\.me\//i.test(JSON.stringify(components));
 }
 
 const usual = {
