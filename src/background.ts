@@ -16,17 +16,17 @@ import type { MediaStore } from "./services/media-store.ts";
 import type { ExportStore } from "./services/privacy/export-store.ts";
 import type { ErasureSecrets, Hasher } from "./services/privacy/marks.ts";
 import { createSuppression } from "./services/privacy/suppress.ts";
-import { linkCache } from "./services/whatsapp/contact-link-cache.ts";
-import { forgetKnownPeople } from "./services/whatsapp/contacts.ts";
+import { linkCache } from "./services/whatsapp/contacts/link-cache.ts";
+import { forgetKnownPeople } from "./services/whatsapp/contacts/contacts.ts";
 import type { Graph } from "./services/whatsapp/graph/call.ts";
 import { createGraphClient } from "./services/whatsapp/graph/client.ts";
-import type { ConnectionTools } from "./services/whatsapp/connection-tools.ts";
-import type { OutgoingMedia } from "./services/whatsapp/media-send.ts";
+import type { ConnectionTools } from "./services/whatsapp/connections/tools.ts";
+import type { OutgoingMedia } from "./services/whatsapp/media/send.ts";
 import type { AccessTokens } from "./services/whatsapp/outbox/access-tokens.ts";
 import type { Answers } from "./services/whatsapp/outbox/answers.ts";
 import type { Attempt } from "./services/whatsapp/outbox/outcome.ts";
 import { createPrepareBody, ownMediaIn, type ResolveMedia } from "./services/whatsapp/outbox/prepare.ts";
-import type { SyncDeps } from "./services/whatsapp/templates-sync.ts";
+import type { SyncDeps } from "./services/whatsapp/templates/sync.ts";
 import type { Events } from "./telemetry/events.ts";
 import type { DeliveryCache } from "./webhooks/delivery-cache.ts";
 import type { Connector } from "./webhooks/forward-connector.ts";
@@ -62,7 +62,7 @@ export async function startBackground(parts: BackgroundParts, defer: (stop: () =
   defer(() => stopWorkers(workers));
   const jobs = await startAllJobs(parts);
   defer(() => stopJobs(jobs));
-  const inbox = startInbox(parts);
+  const inbox = startInbox(parts, workers);
   defer(() => inbox.stop());
   return { workers };
 }
@@ -113,11 +113,12 @@ async function forgetMedia(outgoingMedia: OutgoingMedia, { send, outcome }: Atte
   for (const mediaId of ownMediaIn(send)) await outgoingMedia.forget({ tenantId, connectionId, mediaId });
 }
 
-function startInbox({ databases, events, nowMs, hub }: BackgroundParts): InboxWork {
+function startInbox({ databases, events, nowMs, hub }: BackgroundParts, workers: Workers): InboxWork {
   return startInboxWork({
     ingest: databases.ingest,
     nowMs,
     random: Math.random,
+    isPressed: () => workers.isPressed(),
     onActivity: (tenantIds) => hub.publish(tenantIds),
     onFilled: (filled) => events.searchFilled(filled),
     onError: (error, attempt, waitMs) => events.workerRetries({ kind: "inbox", error, attempt, waitMs }),
@@ -158,7 +159,7 @@ function startAllJobs(parts: BackgroundParts): Promise<Jobs> {
         ingest: databases.ingest,
         onSynced: (accountId, outcome) => events.templatesListed({ accountId, outcome: outcome.kind }),
       }),
-      ...connectionJobs({ ...connections, ingest: databases.ingest }),
+      ...connectionJobs({ ...connections, ingest: databases.ingest, onProbed: (facts) => events.connectionProbed(facts) }),
       ...inboxJobs({ app: databases.app, nowMs, onActivity: (tenantIds) => hub.publish(tenantIds) }),
       ...privacyJobs({
         privacy: databases.privacy,

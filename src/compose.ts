@@ -19,19 +19,20 @@ import { startInboxBuild } from "./inbox-build.ts";
 import { limits } from "./limits.ts";
 import { issueFirstAccountLink } from "./people/links.ts";
 import { createPeople } from "./people/people.ts";
-import { metricsReaders, platformApp, platformSecrets } from "./platform.ts";
+import { forOperators, platformApp, platformSecrets } from "./platform.ts";
 import { installJobs } from "./queue/jobs.ts";
 import type { Demo, openDemo } from "./demo.ts";
 import { createHub } from "./services/activity/hub.ts";
 import { openMediaStore } from "./services/media-store.ts";
 import { exportsFolder, openExportStore } from "./services/privacy/export-store.ts";
 import { createHasher } from "./services/privacy/marks.ts";
-import { createOutgoingMedia } from "./services/whatsapp/media-send.ts";
+import { createOutgoingMedia } from "./services/whatsapp/media/send.ts";
 import { AccessTokens } from "./services/whatsapp/outbox/access-tokens.ts";
 import { Answers } from "./services/whatsapp/outbox/answers.ts";
 import { createMetaApps } from "./services/tenants/apps.ts";
-import type { ConnectionTools } from "./services/whatsapp/connection-tools.ts";
-import { syncTemplates, type SyncDeps } from "./services/whatsapp/templates-sync.ts";
+import type { ConnectionTools } from "./services/whatsapp/connections/tools.ts";
+import { syncTemplates, type SyncDeps } from "./services/whatsapp/templates/sync.ts";
+import { stopParts } from "./stop-parts.ts";
 import { startSealing, startUpkeep } from "./upkeep.ts";
 import { createEvents } from "./telemetry/events.ts";
 import { createLog } from "./telemetry/log.ts";
@@ -65,18 +66,7 @@ export async function startProgram(config: Config, console: Console, signal: Abo
   const failpoint = createFailpoint(config.failpoint);
   const stops: (() => Promise<void> | void)[] = [() => events.stop()];
 
-  /** Started halfway or whole: what was started last ends first. */
-  const stopAll = async (): Promise<void> => {
-    const deadline = performance.now() + limits.stopPartsMsMax;
-    for (const [index, stop] of [...stops.entries()].toReversed()) {
-      const ended = Promise.resolve()
-        .then(stop)
-        .catch((error: unknown) => log.warn({ err: error }, "stopping"));
-      // Whatever hangs, a request to Graph for one, must not leave the embedded database running: that is the last but the first.
-      const leftMs = index <= 1 ? limits.stopMsMax : Math.max(limits.stopPartMsMin, deadline - performance.now());
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, leftMs).unref())]);
-    }
-  };
+  const stopAll = (): Promise<void> => stopParts(stops, (error) => log.warn({ err: error }, "stopping"));
 
   try {
     const { server, embedded } = await openServer(config, console, (message, facts) => log.info(facts ?? {}, message), signal);
@@ -147,6 +137,28 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       hasWarned: databases.hasWarned,
       failpoint,
     });
+    stops.push(() => receiver.drained());
+    // Before the server, which takes longer to build: what ends the process again and again is set aside the sooner.
+    if (config.role !== "web") {
+      const parts = {
+        server,
+        databases,
+        events,
+        failpoint,
+        nowMs,
+        hub,
+        cache,
+        graph,
+        tokens,
+        answers,
+        store,
+        outgoingMedia,
+        templates,
+        connections,
+        erasure,
+      };
+      background = await startBackground({ ...parts, destinations, connector }, (stop) => stops.push(stop));
+    }
     const readiness = createReadiness({ db: databases.ingest, nowMs });
     const webhook = createWebhookHandler({
       secretsOf: (appKey) => apps.secretsOf(appKey),
@@ -180,10 +192,10 @@ export async function startProgram(config: Config, console: Console, signal: Abo
       metricsText: () => metrics.registry.metrics(),
       publicUrl: config.publicUrl,
       trustedProxies: config.trustedProxies,
-      ...metricsReaders(config),
+      ...forOperators(config, version),
       nowMs,
       wakeWorkers: () => background?.workers.wakeAll(),
-      sends: { graph, tokens, answers, wake: () => background?.workers.wakeSends() },
+      sends: { graph, tokens, answers, wake: () => background?.workers.wakeSends(), hasher: erasure.hasher },
       media: { store, publicUrl: config.publicUrl },
       exports,
       syncTemplates: (scope, accountId) => syncTemplates(templates, scope, accountId),
@@ -195,28 +207,6 @@ export async function startProgram(config: Config, console: Console, signal: Abo
           registerInboxFiles(fastify, { folder: inbox.folder, onFailed: (error) => log.error({ err: error }, "inbox not built") });
       },
     });
-    stops.push(() => receiver.drained());
-
-    if (config.role !== "web") {
-      const parts = {
-        server,
-        databases,
-        events,
-        failpoint,
-        nowMs,
-        hub,
-        cache,
-        graph,
-        tokens,
-        answers,
-        store,
-        outgoingMedia,
-        templates,
-        connections,
-        erasure,
-      };
-      background = await startBackground({ ...parts, destinations, connector }, (stop) => stops.push(stop));
-    }
     stops.push(startUpkeep(databases, metrics, nowMs, (error) => events.databaseTrouble(error)));
     stops.push(
       startSealing(

@@ -23,7 +23,7 @@ import { createControl } from "./sandbox/control.ts";
 import { customerMessageTypes } from "./sandbox/customer.ts";
 import { startSandbox, type Sandbox } from "./sandbox/sandbox.ts";
 import { createTenant } from "./services/tenants/tenants.ts";
-import { putConnection } from "./services/whatsapp/connections.ts";
+import { putConnection } from "./services/whatsapp/connections/connections.ts";
 import { listConversations } from "./services/whatsapp/conversation-list.ts";
 import type { Events } from "./telemetry/events.ts";
 

@@ -14,6 +14,9 @@ const builds = join(root, "node_modules/.cache/kesher-inbox");
 const sources = ["inbox", "src/contract", "src/limits.ts", "package-lock.json"];
 const stderrCharsMax = 20_000;
 const buildsKept = 3;
+/** A build takes seconds. */
+const unfinishedMsMax = 30 * 60_000;
+const unfinishedPrefix = "unfinished-";
 
 export type InboxBuild = {
   /** The folder of the built client; rejects with what the build said when it failed. */
@@ -36,7 +39,8 @@ async function buildOnce(progress: (message: string) => void, signal: AbortSigna
   const began = performance.now();
   progress("Building the inbox, once (a few seconds) …");
   await mkdir(builds, { recursive: true });
-  const unfinished = await mkdtemp(join(builds, "unfinished-"));
+  await forgetUnfinished();
+  const unfinished = await mkdtemp(join(builds, unfinishedPrefix));
   try {
     await runBuild(unfinished, signal);
     // Another process may have been faster with the very same.
@@ -52,9 +56,14 @@ async function buildOnce(progress: (message: string) => void, signal: AbortSigna
 }
 
 async function runBuild(folder: string, signal: AbortSignal): Promise<void> {
-  const child = spawn(process.execPath, [join(root, "inbox/build.ts"), folder], { cwd: root, stdio: ["ignore", "ignore", "pipe"], signal });
+  // By the channel it notices when this process is killed.
+  const child = spawn(process.execPath, [join(root, "inbox/build.ts"), folder], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    signal,
+  });
   let said = "";
-  child.stderr.on("data", (text: Buffer) => {
+  child.stderr?.on("data", (text: Buffer) => {
     said = (said + text.toString()).slice(-stderrCharsMax);
   });
   await new Promise<void>((resolve, reject) => {
@@ -82,12 +91,30 @@ async function hashSources(): Promise<string> {
   return hash.digest("hex").slice(0, 32);
 }
 
+/** Of a process that was killed while it built; one that is building now is younger. */
+async function forgetUnfinished(): Promise<void> {
+  for (const name of await readdir(builds)) {
+    if (!name.startsWith(unfinishedPrefix)) continue;
+    const path = join(builds, name);
+    const found = await stat(path).catch(() => null);
+    if (found !== null && found.mtimeMs < Date.now() - unfinishedMsMax) await rm(path, { recursive: true, force: true });
+  }
+}
+
 /** The newest stay, for whoever goes back and forth. A running program has read its own into memory. */
 async function forgetOld(current: string): Promise<void> {
   const names = (await readdir(builds)).filter((name) => /^[0-9a-f]{32}$/.test(name) && join(builds, name) !== current);
-  const aged = await Promise.all(names.map(async (name) => ({ name, atMs: (await stat(join(builds, name))).mtimeMs })));
+  const aged = await Promise.all(names.map(async (name) => ({ name, atMs: await changedAtMs(join(builds, name)) })));
   const old = aged.toSorted((a, b) => b.atMs - a.atMs).slice(buildsKept - 1);
   await Promise.all(old.map(({ name }) => rm(join(builds, name), { recursive: true, force: true })));
+}
+
+/** Now for what another process has just moved or removed. */
+async function changedAtMs(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => Date.now(),
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** The program: environment → config → parts → run. The only file that reads the environment and ends the process. */
+import { flushCompileCache } from "node:module";
 import { startProgram, type Program } from "./compose.ts";
 import { ConfigError, helpText, readConfig } from "./config.ts";
 import { EmbeddedRefusal } from "./db/embedded-account.ts";
@@ -23,6 +24,8 @@ async function main(): Promise<void> {
   program = await startup;
   if (starting.signal.aborted) return;
   say(`Kesher listens on ${program.address}`);
+  // A process that is killed keeps nothing.
+  flushCompileCache();
   if (program.firstAccountLink !== null) {
     say(
       `Nobody can sign in yet. Make the first account, which runs the whole system, by this link (it works once): ${program.firstAccountLink}`,

@@ -4,10 +4,10 @@ import type { Demo } from "./demo.ts";
 import type { HttpDeps } from "./http/server.ts";
 import type { AppCredentials } from "./services/whatsapp/graph/tokens-client.ts";
 
-/** The sandbox listens on this machine only. */
-export function metricsReaders({ mode, metricsKey }: Config): Pick<HttpDeps, "metrics"> {
-  if (metricsKey !== null) return { metrics: { key: metricsKey } };
-  return mode === "sandbox" ? { metrics: "all" } : {};
+/** The version, and who reads the metrics. The sandbox listens on this machine only. */
+export function forOperators({ mode, metricsKey }: Config, version: string): Pick<HttpDeps, "metrics" | "version"> {
+  if (metricsKey !== null) return { version, metrics: { key: metricsKey } };
+  return mode === "sandbox" ? { version, metrics: "all" } : { version };
 }
 
 export function platformApp(config: Config, demo: Demo | null): AppCredentials | null {

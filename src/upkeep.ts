@@ -8,6 +8,7 @@ import { backlog } from "./queue/index.ts";
 import { Loop } from "./queue/loop.ts";
 import { expireAudit } from "./services/audit/expire.ts";
 import { sealAudit, type Sealed } from "./services/audit/seal.ts";
+import { countNumbers, type NumberCount } from "./services/whatsapp/connections/sweep.ts";
 import type { createMetrics } from "./telemetry/metrics.ts";
 import { forwardBacklog, purgeForwards, type ForwardBacklog } from "./webhooks/forward-upkeep.ts";
 
@@ -20,13 +21,19 @@ export function startUpkeep(
 ): () => Promise<void> {
   let seen: Awaited<ReturnType<typeof backlog>> = { updates: 0, oldestMs: 0, parked: {} };
   let forwards: ForwardBacklog = { pending: 0, dead: 0, oldestMs: 0, paused: 0, failing: 0 };
+  let numbers: NumberCount[] = [];
+  let samples = 0;
   metrics.sources.forwarding = () => forwards;
+  metrics.sources.numbers = () => numbers;
   metrics.sources.databasePool = databases.inUse;
   metrics.sources.inbound = () => ({ backlog: seen.updates, oldestMs: seen.oldestMs, parked: seen.parked });
   const sampling = new Loop({
     runOnce: async () => {
       seen = await backlog(databases.ingest);
       forwards = await forwardBacklog(databases.ingest);
+      // All numbers are looked over for it: once a minute.
+      if (samples % 12 === 0) numbers = await countNumbers(databases.platform);
+      samples += 1;
       return false;
     },
     onError,
