@@ -49,6 +49,10 @@ async function compress(path: string): Promise<void> {
   await Promise.all([writeFile(`${path}.br`, brotli), writeFile(`${path}.gz`, gzipped)]);
 }
 
+// Whoever waits for the build was killed.
+process.once("disconnect", () => process.exit(1));
+process.channel?.unref();
+
 const [, , folder] = process.argv;
 if (folder === undefined) throw new Error("Name the folder to build into");
 await buildInbox(folder);

@@ -12,7 +12,7 @@ import { readSession } from "./session.ts";
 import { SignedOut } from "./signed-out.tsx";
 import { Splash, Trouble } from "./splash.tsx";
 import { TextProvider } from "./text.tsx";
-import { announceIncoming } from "./notifications.ts";
+import { announceIncoming, announceNote } from "./notifications.ts";
 import { WorkspaceProvider } from "./workspace-context.tsx";
 
 const queries = new QueryClient({
@@ -70,6 +70,7 @@ function Signed() {
         queries,
         onSignedOut: () => setState({ kind: "signed-out" }),
         onIncoming: (event) => announceIncoming(event),
+        onNote: (event) => announceNote(event),
       });
       opened = workspace;
       if (abort.signal.aborted) workspace.stop();

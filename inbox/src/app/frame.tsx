@@ -11,11 +11,14 @@ import { locales, useAppearance, type Theme } from "./appearance.tsx";
 import { useShortcuts } from "./keyboard.ts";
 import { destinations, type Destination } from "./navigation.ts";
 import { can } from "./session.ts";
+import { useMentionNotices } from "../team/use-mention-notices.ts";
 import { signOut } from "./sign-out.ts";
 import { useText } from "./text.tsx";
 import { useSwitchTenant, useWorkspace } from "./workspace-context.tsx";
 
 const CommandMenu = lazy(async () => ({ default: (await import("./command-menu.tsx")).CommandMenu }));
+
+const KeysSheet = lazy(async () => ({ default: (await import("./keys-sheet.tsx")).KeysSheet }));
 
 export function Frame() {
   const [hasCommands, setHasCommands] = useState(false);
@@ -24,7 +27,9 @@ export function Frame() {
     setHasCommands(true);
     setIsCommanding(true);
   };
-  useShortcuts({ "mod+k": openCommands });
+  useMentionNotices();
+  const [isOnKeys, setIsOnKeys] = useState(false);
+  useShortcuts({ "mod+k": openCommands, "?": () => setIsOnKeys(true) });
   const matchRoute = useMatchRoute();
   const isInThread = matchRoute({ to: "/inbox/$view/$conversationId" }) !== false;
   return (
@@ -36,6 +41,7 @@ export function Frame() {
           <Outlet />
         </div>
       </div>
+      <Suspense fallback={null}>{isOnKeys ? <KeysSheet onClose={() => setIsOnKeys(false)} /> : null}</Suspense>
       {hasCommands ? (
         <Suspense fallback={null}>
           <CommandMenu isOpen={isCommanding} onClose={() => setIsCommanding(false)} />

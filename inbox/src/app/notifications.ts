@@ -15,3 +15,16 @@ document.addEventListener("visibilitychange", () => {
   unseen = 0;
   document.title = name;
 });
+
+type Listener = (event: ActivityEvent) => void;
+const noteListeners = new Set<Listener>();
+
+/** A colleague left a note. */
+export function announceNote(event: ActivityEvent): void {
+  for (const listener of noteListeners) listener(event);
+}
+
+export function listenForNotes(listener: Listener): () => void {
+  noteListeners.add(listener);
+  return () => noteListeners.delete(listener);
+}

@@ -37,7 +37,15 @@ export type Values = Readonly<Record<string, string | number>>;
 /** `text("unread", { count: 3 })`. */
 export function useText(): (key: TextKey, values?: Values) => string {
   const intl = useIntl();
-  return useMemo(() => (key, values) => intl.formatMessage({ id: key }, values), [intl]);
+  return useMemo(
+    () => (key, values) => {
+      const plain = values === undefined ? intl.messages[key] : undefined;
+      // Most texts say nothing to the formatter, and a screen has hundreds.
+      if (typeof plain === "string" && !/[{}'<#]/.test(plain)) return plain;
+      return intl.formatMessage({ id: key }, values);
+    },
+    [intl],
+  );
 }
 
 export type Formats = {
@@ -46,7 +54,11 @@ export type Formats = {
   clock: (at: string) => string;
   day: (at: string) => string;
   full: (at: string) => string;
+  /** Day and hour, short: `24 Nov, 08:00`. */
+  moment: (at: string) => string;
   number: (value: number) => string;
+  /** Of a file: `2.4 MB`, in the reader's language. */
+  bytes: (value: number) => string;
   /** `3:07:20`, or without hours `7:20`. */
   countdown: (ms: number) => string;
 };
@@ -55,8 +67,15 @@ const dayMs = 86_400_000;
 
 export function useFormats(): Formats {
   const { locale } = useIntl();
-  return useMemo(() => makeFormats(locale), [locale]);
+  const known = formatsOf.get(locale);
+  if (known !== undefined) return known;
+  const made = makeFormats(locale);
+  formatsOf.set(locale, made);
+  return made;
 }
+
+/** Of the page, not of each bubble: what `Intl` makes takes a millisecond. */
+const formatsOf = new Map<string, Formats>();
 
 /** Western digits and the calendar that customers' messages are dated by, in Arabic too. */
 function tagOf(locale: Locale): string {
@@ -69,6 +88,7 @@ function makeFormats(locale: string): Formats {
   const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "numeric", year: "2-digit" });
   const long = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
   const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+  const moment = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const number = new Intl.NumberFormat(locale);
   const daysAgo = (at: Date): number => Math.round((startOfDay(new Date()) - startOfDay(at)) / dayMs);
@@ -87,7 +107,16 @@ function makeFormats(locale: string): Formats {
       return days === 0 || days === 1 ? relative.format(-days, "day") : days > 1 && days < 7 ? weekday.format(at) : long.format(at);
     },
     full: (iso) => full.format(new Date(iso)),
+    moment: (iso) => moment.format(new Date(iso)),
     number: (value) => number.format(value),
+    bytes(value) {
+      const unit = units.find(({ least }) => value >= least) ?? units.at(-1);
+      const { name, least } = unit ?? { name: "byte", least: 1 };
+      const maximumFractionDigits = value / least < 10 && least > 1 ? 1 : 0;
+      return new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits }).format(
+        value / least,
+      );
+    },
     countdown(ms) {
       const seconds = Math.max(0, Math.floor(ms / 1_000));
       const hours = Math.floor(seconds / 3_600);
@@ -96,6 +125,12 @@ function makeFormats(locale: string): Formats {
     },
   };
 }
+
+const units = [
+  { name: "megabyte", least: 2 ** 20 },
+  { name: "kilobyte", least: 2 ** 10 },
+  { name: "byte", least: 1 },
+];
 
 function startOfDay(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();

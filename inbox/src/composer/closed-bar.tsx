@@ -18,7 +18,7 @@ export function ClosedBar({
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 border-b border-line bg-canvas px-4 py-2 text-sm text-soft">
       <Lock size={16} aria-hidden className="shrink-0" />
-      <p className="min-w-48 grow">{text(isLater ? "later_hint" : isNever ? "window_never" : "window_closed_hint")}</p>
+      <p className="min-w-48 flex-1">{text(isLater ? "later_hint" : isNever ? "window_never" : "window_closed_hint")}</p>
       <Button look="quiet" onClick={onNote}>
         <StickyNote size={15} aria-hidden />
         {text("note")}

@@ -1,4 +1,4 @@
-import { CalendarClock, FileText, Paperclip, SendHorizontal, Smile, StickyNote, Timer } from "lucide-react";
+import { Mic, Paperclip, SendHorizontal, Smile, StickyNote, Timer } from "lucide-react";
 import { lazy, Suspense, useEffect, useImperativeHandle, useRef, useState, type Ref } from "react";
 import type { Conversation } from "../../../src/contract/conversations.ts";
 import type { CannedReply } from "../../../src/contract/inbox.ts";
@@ -6,23 +6,27 @@ import { useAppearance } from "../app/appearance.tsx";
 import { useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
 import { contactName } from "../conversations/names.ts";
-import { nowMs } from "../data/clock.ts";
 import { IconButton } from "../ui/button.tsx";
 import { directionOf } from "../ui/field.tsx";
 import { cx } from "../ui/cx.ts";
-import { Menu, MenuItem, MenuLabel } from "../ui/menu.tsx";
 import { Popover } from "../ui/popover.tsx";
+import { acceptedFiles } from "./attachments.tsx";
 import { CannedList } from "./canned-list.tsx";
 import { cannedMatches, cannedText } from "./canned-match.ts";
 import { useCannedReplies } from "./canned.ts";
+import { mentionTyped } from "../team/mentions.ts";
+import { usePeople } from "../team/people.ts";
 import type { Mode, When } from "./composer.tsx";
+import { MentionList } from "./mention-list.tsx";
+import { MoreMenu } from "./more-menu.tsx";
+import { canRecord, type VoiceFile } from "./voice.ts";
 
+const VoiceRecorder = lazy(async () => ({ default: (await import("./voice-recorder.tsx")).VoiceRecorder }));
 const EmojiPicker = lazy(async () => ({ default: (await import("./emoji-picker.tsx")).EmojiPicker }));
 
-export type TextBoxHandle = { focus: () => void };
+export type TextBoxHandle = { focus: () => void; attach: () => void };
 const charsMax = 4_096;
 const linesPxMax = 200;
-const hourMs = 3_600_000;
 
 type Props = {
   ref: Ref<TextBoxHandle>;
@@ -36,10 +40,24 @@ type Props = {
   hasFiles: boolean;
   onFiles: (files: Iterable<File>) => void;
   onTemplates: () => void;
+  onVoice: (file: VoiceFile) => void;
   onSend: (when: When) => void;
 };
 
-export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLater, hasFiles, onFiles, onTemplates, onSend }: Props) {
+export function TextBox({
+  ref,
+  conversation,
+  value,
+  onChange,
+  mode,
+  onMode,
+  isLater,
+  hasFiles,
+  onFiles,
+  onTemplates,
+  onVoice,
+  onSend,
+}: Props) {
   const text = useText();
   const { locale } = useAppearance();
   const { session } = useWorkspace();
@@ -47,17 +65,22 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
   const picker = useRef<HTMLInputElement>(null);
   const [isEmoji, setIsEmoji] = useState(false);
   const [chosen, setChosen] = useState(0);
+  const [cursor, setCursor] = useState(0);
+  const [isRecording, setIsRecording] = useState(false);
   const isNote = mode === "note";
   const replies = useCannedReplies();
   const matches = isNote ? null : cannedMatches(value, replies);
+  const people = usePeople();
+  const mention = isNote ? mentionTyped(value, cursor, people) : null;
   const isEmpty = value.trim() === "" && (isNote || !hasFiles);
 
-  useImperativeHandle(ref, () => ({ focus: () => area.current?.focus() }));
+  useImperativeHandle(ref, () => ({ focus: () => area.current?.focus(), attach: () => picker.current?.click() }));
   useEffect(() => {
     const element = area.current;
     if (element === null) return;
-    element.style.height = "auto";
-    element.style.height = `${Math.min(linesPxMax, element.scrollHeight)}px`;
+    // Empty it has one line by itself; to ask the page what stands in it costs each switch a layout.
+    element.style.height = value === "" ? "" : "auto";
+    if (value !== "") element.style.height = `${Math.min(linesPxMax, element.scrollHeight)}px`;
   }, [value, mode]);
   useEffect(() => setChosen(0), [value]);
 
@@ -72,6 +95,16 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
     onChange(cannedText(reply, [locale, session.tenant?.locale ?? ""], values));
     area.current?.focus();
   }
+  function insertMention({ name }: { name: string }): void {
+    if (mention === null) return;
+    const before = `${value.slice(0, mention.from)}@${name} `;
+    onChange(before + value.slice(cursor));
+    setCursor(before.length);
+    requestAnimationFrame(() => {
+      area.current?.focus();
+      area.current?.setSelectionRange(before.length, before.length);
+    });
+  }
   function insert(piece: string): void {
     const element = area.current;
     const at = element?.selectionStart ?? value.length;
@@ -84,16 +117,18 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
   }
   function onKeyDown(event: React.KeyboardEvent<HTMLTextAreaElement>): void {
     if (event.nativeEvent.isComposing) return;
-    if (matches !== null && matches.length > 0) {
-      const picked = matches[chosen];
+    const [reply, person] = [matches?.[chosen], mention?.matches[chosen]];
+    const count = matches?.length ?? mention?.matches.length ?? 0;
+    if (count > 0) {
       if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
-        setChosen((chosen + (event.key === "ArrowDown" ? 1 : matches.length - 1)) % matches.length);
+        setChosen((chosen + (event.key === "ArrowDown" ? 1 : count - 1)) % count);
         return;
       }
-      if ((event.key === "Enter" || event.key === "Tab") && picked !== undefined) {
+      if ((event.key === "Enter" || event.key === "Tab") && (reply !== undefined || person !== undefined)) {
         event.preventDefault();
-        insertCanned(picked);
+        if (reply !== undefined) insertCanned(reply);
+        else if (person !== undefined) insertMention(person);
         return;
       }
     }
@@ -106,15 +141,30 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
       else event.currentTarget.blur();
     }
   }
+  if (isRecording)
+    return (
+      <Suspense fallback={null}>
+        <VoiceRecorder
+          onDone={(file) => {
+            setIsRecording(false);
+            if (file !== null) onVoice(file);
+            requestAnimationFrame(() => area.current?.focus());
+          }}
+        />
+      </Suspense>
+    );
   return (
     <div className={cx("relative flex flex-col gap-1 px-2 py-2 sm:px-3", isNote && "bg-note")}>
       {matches === null || matches.length === 0 ? null : <CannedList replies={matches} chosen={chosen} onPick={insertCanned} />}
+      {mention === null ? null : <MentionList people={mention.matches} chosen={chosen} onPick={insertMention} />}
       <div className="flex items-end gap-1">
         <input
           ref={picker}
           type="file"
           multiple
           hidden
+          accept={acceptedFiles}
+          data-testid="files"
           onChange={(event) => {
             onFiles([...(event.target.files ?? [])]);
             event.target.value = "";
@@ -147,7 +197,11 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
           maxLength={charsMax}
           aria-label={text(isNote ? "note_write" : "message_write")}
           placeholder={text(isNote ? "note_write" : isLater ? "later_write" : "message_write")}
-          onChange={(event) => onChange(event.target.value)}
+          onChange={(event) => {
+            onChange(event.target.value);
+            setCursor(event.target.selectionStart);
+          }}
+          onSelect={(event) => setCursor(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
           onPaste={(event) => {
             if (isNote || event.clipboardData.files.length === 0) return;
@@ -160,6 +214,11 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
           <StickyNote size={19} aria-hidden />
         </IconButton>
         {isNote ? null : <MoreMenu isEmpty={isEmpty} isLater={isLater} onTemplates={onTemplates} onSend={onSend} />}
+        {isNote || !canRecord || !isEmpty ? null : (
+          <IconButton label={text("voice_record")} onClick={() => setIsRecording(true)}>
+            <Mic size={19} aria-hidden />
+          </IconButton>
+        )}
         <button
           type="button"
           disabled={isEmpty}
@@ -173,59 +232,4 @@ export function TextBox({ ref, conversation, value, onChange, mode, onMode, isLa
       </div>
     </div>
   );
-}
-
-function MoreMenu({
-  isEmpty,
-  isLater,
-  onTemplates,
-  onSend,
-}: {
-  isEmpty: boolean;
-  isLater: boolean;
-  onTemplates: () => void;
-  onSend: (when: When) => void;
-}) {
-  const text = useText();
-  return (
-    <Menu
-      trigger={
-        <IconButton label={text("composer_more")}>
-          <CalendarClock size={19} aria-hidden />
-        </IconButton>
-      }
-    >
-      <MenuItem icon={<FileText size={16} aria-hidden />} onSelect={onTemplates}>
-        {text("choose_template")}
-      </MenuItem>
-      {isLater ? null : (
-        <>
-          <MenuLabel>{text("send_later")}</MenuLabel>
-          <MenuItem
-            isDisabled={isEmpty}
-            icon={<CalendarClock size={16} aria-hidden />}
-            onSelect={() => onSend({ kind: "at", atMs: nowMs() + hourMs })}
-          >
-            {text("in_an_hour")}
-          </MenuItem>
-          <MenuItem
-            isDisabled={isEmpty}
-            icon={<CalendarClock size={16} aria-hidden />}
-            onSelect={() => onSend({ kind: "at", atMs: tomorrowMorningMs() })}
-          >
-            {text("tomorrow_morning")}
-          </MenuItem>
-          <MenuItem isDisabled={isEmpty} icon={<Timer size={16} aria-hidden />} onSelect={() => onSend({ kind: "when_they_write" })}>
-            {text("send_when_they_write")}
-          </MenuItem>
-        </>
-      )}
-    </Menu>
-  );
-}
-
-/** By this machine's clock: mornings are the reader's own. */
-function tomorrowMorningMs(): number {
-  const now = new Date();
-  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, 8).getTime();
 }

@@ -1,7 +1,7 @@
 /** The list of a view: only the rows on the screen are drawn, more are read before its end is reached. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Inbox } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef } from "react";
 import type { ConversationsSearch } from "./search-params.ts";
 import { useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
@@ -11,7 +11,11 @@ import { Button } from "../ui/button.tsx";
 import { useAction } from "../ui/use-action.ts";
 import { ConversationRow, rowPx } from "./conversation-row.tsx";
 
-const aheadRows = 30;
+/** Shown to whoever has nothing here yet, and to nobody else. */
+const FirstSteps = lazy(async () => ({ default: (await import("../overview/first-steps.tsx")).FirstSteps }));
+
+const aheadRows = 60;
+const none: readonly string[] = [];
 
 export function ConversationList({
   listKey,
@@ -28,14 +32,16 @@ export function ConversationList({
   const { store, conversations } = useWorkspace();
   const list = useStored(store, "list", listKey);
   const scroller = useRef<HTMLDivElement>(null);
-  const ids = list?.ids ?? [];
+  const ids = list?.ids ?? none;
+  // The same function while the ids are the same: with a new one the virtualiser counts all rows anew.
+  const keyOf = useCallback((index: number) => ids[index] ?? index, [ids]);
   const opening = useAction(() => conversations.openList(listKey));
   // The virtualiser keeps its own state; nothing that it returns is passed on.
   const virtual = useVirtualizer({
     count: ids.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowPx,
-    getItemKey: (index) => ids[index] ?? index,
+    getItemKey: keyOf,
     overscan: 8,
   });
   const items = virtual.getVirtualItems();
@@ -62,7 +68,12 @@ export function ConversationList({
   if (list === undefined) return opening.error === null ? <ListSkeleton /> : <ListTrouble onRetry={run} />;
   if (ids.length === 0)
     return (
-      <div className="flex grow">
+      <div className="flex min-h-0 grow flex-col overflow-y-auto p-3">
+        {view === "all" ? (
+          <Suspense>
+            <FirstSteps />
+          </Suspense>
+        ) : null}
         <EmptyState icon={<Inbox size={34} aria-hidden />} title={text("list_empty")}>
           {text("list_empty_hint")}
         </EmptyState>
@@ -79,7 +90,7 @@ export function ConversationList({
               key={key}
               aria-setsize={list.next === null ? ids.length : -1}
               aria-posinset={index + 1}
-              className="absolute inset-x-0 top-0 py-px"
+              className="absolute inset-x-0 top-0 py-px [contain:layout_style]"
               style={{ height: rowPx, transform: `translateY(${start}px)` }}
             >
               <ConversationRow id={id} view={view} search={search} isChosen={id === chosenId} />

@@ -26,7 +26,11 @@ export function ViewsBar({ view, search }: { view: ViewName; search: Conversatio
   const shown = viewNames.filter((name) => (name === "mine" ? personId !== null : true));
   return (
     <div className="flex items-center gap-1 ps-3 pe-2">
-      <div role="group" aria-label={text("views")} className="flex min-w-0 grow [scrollbar-width:none] gap-1 overflow-x-auto py-1.5">
+      <div
+        role="group"
+        aria-label={text("views")}
+        className="flex min-w-0 grow [scrollbar-width:none] gap-1 overflow-x-auto py-1.5 pe-4 ltr:mask-r-from-[calc(100%-1.25rem)] rtl:mask-l-from-[calc(100%-1.25rem)]"
+      >
         {shown.map((name) => {
           const count = name === "done" ? undefined : counts?.[name];
           return (
@@ -43,7 +47,7 @@ export function ViewsBar({ view, search }: { view: ViewName; search: Conversatio
             >
               {text(`view_${name}`)}
               {count === undefined || count === 0 ? null : (
-                <span className={cx("text-xs tabular-nums", name === "closing_soon" ? "font-semibold text-amber" : "opacity-80")}>
+                <span className={cx("text-xs tabular-nums", name === "closing_soon" && "font-semibold text-amber")}>
                   {counts !== undefined && count >= counts.countMax ? `${counts.countMax - 1}+` : count}
                 </span>
               )}

@@ -17,6 +17,9 @@ export type ConversationData = {
   /** What time alone has changed: windows that are about to end, and conversations that come back. */
   review: () => string[];
   markStale: () => void;
+  /** They were erased: no answer that is still under way brings them back. */
+  forget: (ids: readonly string[]) => void;
+  isGone: (id: string) => boolean;
 };
 
 const pageMax = 100;
@@ -27,6 +30,9 @@ export function createConversationData(options: { api: Api; store: Store; person
   const { api, store, personId } = options;
   /** By the order of requests: an answer that was asked for earlier never overwrites a later one. */
   const stamps = new Map<string, number>();
+  const gone = new Set<string>();
+  /** Of lists that are being read: what comes meanwhile is not on their pages, or elsewhere. */
+  const reading = new Set<Set<string>>();
   const underWay = new Map<string, Promise<void>>();
   let lastStamp = 0;
   const stamp = (): number => (lastStamp += 1);
@@ -39,11 +45,14 @@ export function createConversationData(options: { api: Api; store: Store; person
     return started;
   }
 
-  function putAt(conversation: Conversation, at: number): void {
-    if ((stamps.get(conversation.id) ?? 0) > at) return;
+  /** `listed`: the list that it was read for, which is set whole. */
+  function putAt(conversation: Conversation, at: number, listed: string | null = null): void {
+    if ((stamps.get(conversation.id) ?? 0) > at || gone.has(conversation.id)) return;
     stamps.set(conversation.id, at);
-    store.set("conversation", conversation.id, conversation);
-    for (const key of store.keys("list")) place(key, conversation);
+    // What is read again and says the same is not drawn again.
+    if (!isSame(store.get("conversation", conversation.id), conversation)) store.set("conversation", conversation.id, conversation);
+    if (listed === null) for (const late of reading) late.add(conversation.id);
+    for (const key of store.keys("list")) if (key !== listed) place(key, conversation);
   }
 
   function place(key: string, conversation: Conversation): void {
@@ -71,13 +80,48 @@ export function createConversationData(options: { api: Api; store: Store; person
   async function readPage(key: string, after: string | null): Promise<Page<Conversation>> {
     const at = stamp();
     const page = await api.call<Page<Conversation>>("conversations", { query: { ...listQuery(filterOf(key)), limit: pageMax, after } });
-    for (const conversation of page.data) putAt(conversation, at);
+    for (const conversation of page.data) putAt(conversation, at, key);
     return page;
   }
 
+  /** `put` sets the list; what came while its page was under way takes its place in it. */
+  async function readInto(key: string, after: string | null, put: (page: Page<Conversation>) => void): Promise<void> {
+    const late = new Set<string>();
+    reading.add(late);
+    try {
+      put(await readPage(key, after));
+    } finally {
+      reading.delete(late);
+    }
+    for (const id of late) {
+      const conversation = store.get("conversation", id);
+      if (conversation !== undefined) place(key, conversation);
+    }
+  }
+
+  const idsOf = (page: Page<Conversation>): string[] => page.data.flatMap(({ id }) => (gone.has(id) ? [] : [id]));
+
   async function readBeginning(key: string): Promise<void> {
-    const page = await readPage(key, null);
-    store.set("list", key, { ids: page.data.map(({ id }) => id), next: page.next, isStale: false });
+    await readInto(key, null, (page) => {
+      const list = store.get("list", key);
+      const ids = idsOf(page);
+      const below = page.next === null || list === undefined || list.isStale ? null : idsBelow(list, key, ids);
+      if (list === undefined || below === null) store.set("list", key, { ids, next: page.next, isStale: false });
+      else store.set("list", key, { ...list, ids: [...ids, ...below] });
+    });
+  }
+
+  /** What stands below a beginning that is read again while somebody reads further down; null when none of it does. */
+  function idsBelow({ ids }: List, key: string, beginning: readonly string[]): string[] | null {
+    const { view } = filterOf(key);
+    const last = store.get("conversation", beginning.at(-1) ?? "");
+    if (last === undefined || ids.length <= beginning.length) return null;
+    const above = new Set(beginning);
+    const below = ids.filter((id) => {
+      const other = store.get("conversation", id);
+      return !above.has(id) && other !== undefined && comesBefore(view, last, other);
+    });
+    return below.length === 0 ? null : below;
   }
 
   async function read(id: string): Promise<Conversation | null> {
@@ -97,11 +141,12 @@ export function createConversationData(options: { api: Api; store: Store; person
       once(`${key} more`, async () => {
         const list = store.get("list", key);
         if (list === undefined || list.next === null || list.isStale) return;
-        const page = await readPage(key, list.next);
-        const now = store.get("list", key) ?? list;
-        const known = new Set(now.ids);
-        const ids = [...now.ids, ...page.data.flatMap(({ id }) => (known.has(id) ? [] : [id]))];
-        store.set("list", key, { ids, next: page.next, isStale: false });
+        await readInto(key, list.next, (page) => {
+          const now = store.get("list", key) ?? list;
+          const known = new Set(now.ids);
+          const ids = [...now.ids, ...idsOf(page).filter((id) => !known.has(id))];
+          store.set("list", key, { ids, next: page.next, isStale: false });
+        });
       }),
     async refresh(ids) {
       if (ids.length <= singlesMax) {
@@ -133,7 +178,20 @@ export function createConversationData(options: { api: Api; store: Store; person
         if (list !== undefined) store.set("list", key, { ...list, isStale: true });
       }
     },
+    forget(ids) {
+      for (const id of ids) gone.add(id);
+      for (const key of store.keys("list")) {
+        const list = store.get("list", key);
+        if (list?.ids.some((id) => gone.has(id)) === true) store.set("list", key, { ...list, ids: list.ids.filter((id) => !gone.has(id)) });
+      }
+      for (const id of ids) store.delete("conversation", id);
+    },
+    isGone: (id) => gone.has(id),
   };
+}
+
+function isSame(a: Conversation | undefined, b: Conversation): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** A conversation that is not there any more, or that became another, needs no refresh. */

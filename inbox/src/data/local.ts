@@ -1,10 +1,12 @@
 /**
  * What is kept on this machine, so that the next visit begins with what was seen last: conversations, the ends of threads, drafts, what still has
- * to be sent, and the number of the last event that all of it shows. One database for each person and tenant; signing out deletes it.
+ * to be sent, and the number of the last event that all of it shows. One database for each person and tenant; signing out deletes it. It does not grow:
+ * what `kept.ts` does not keep is not written, or deleted. Where the browser writes no more (a full disk), it is given up, and all is read from the server.
  */
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Conversation } from "../../../src/contract/conversations.ts";
 import type { Message } from "../../../src/contract/messages.ts";
+import { keptForm, keptTables, whatIsKept, type KeptTable } from "./kept.ts";
 import type { PendingSend } from "./sends.ts";
 import type { List, Store, TableName, Thread } from "./store.ts";
 
@@ -15,27 +17,31 @@ interface Kept extends DBSchema {
   thread: { key: string; value: Thread };
   pending: { key: string; value: readonly PendingSend[] };
   draft: { key: string; value: string };
-  meta: { key: string; value: { seq: number; savedAtMs: number } };
+  /** `openedIds`: what `kept.ts` asks for. */
+  meta: { key: string; value: { seq: number; savedAtMs: number; openedIds?: readonly string[] } };
 }
-type KeptTable = "conversation" | "message" | "list" | "thread" | "pending" | "draft";
-const keptTables: ReadonlySet<string> = new Set<KeptTable>(["conversation", "message", "list", "thread", "pending", "draft"]);
 
 export type Local = {
-  /** The number after which to go on; null: begin anew. What still had to be sent is answered, not put into the store. */
+  /**
+   * Puts the lists into the store, which is all that the first painting needs. The number is the one after which to go on; null: begin anew. What still
+   * had to be sent is answered, not put into the store.
+   */
   restore: (store: Store) => Promise<{ seq: number | null; pending: PendingSend[] }>;
+  /** The threads, after the first painting and before any event; what was read meanwhile is newer and stays. */
+  restoreThreads: (store: Store) => Promise<void>;
   /** From now on changes are written. */
   watch: (store: Store) => void;
   noteSettled: (seq: number) => void;
+  noteOpened: (conversationId: string) => void;
   close: () => void;
 };
 
 const version = 1;
 const writeMs = 700;
-const listIdsKept = 150;
-const threadIdsKept = 80;
-const threadsKept = 60;
-/** Older than this, reading everything anew is less than reading what happened. */
+const openedIdsMax = 100;
+/** Older than this, reading everything anew is less than reading what happened; what was kept is dropped, since some of it may have been erased. */
 const ageMsMax = 12 * 3_600_000;
+const allTables = [...keptTables, "meta"] as const;
 
 export function localName(tenantId: string, personId: string | null): string {
   return `kesher-${tenantId}-${personId ?? "key"}`;
@@ -49,74 +55,125 @@ export async function forgetLocal(name: string): Promise<void> {
 export async function openLocal(name: string): Promise<Local | null> {
   const db = await openDB<Kept>(name, version, {
     upgrade(made) {
-      for (const table of ["conversation", "message", "list", "thread", "pending", "draft", "meta"] as const) made.createObjectStore(table);
+      for (const table of allTables) made.createObjectStore(table);
     },
   }).catch(() => null);
-  return db === null ? null : createLocal(db);
+  return db === null ? null : createLocal(db, () => forgetLocal(name));
 }
 
-function createLocal(db: IDBPDatabase<Kept>): Local {
+function createLocal(db: IDBPDatabase<Kept>, forget: () => Promise<void>): Local {
   const changed = new Map<KeptTable, Set<string>>();
+  /** What is on the disk, of the tables that are not kept whole. */
+  const written = new Map<KeptTable, Set<string>>(keptTables.map((table) => [table, new Set()]));
+  const opened = new Set<string>();
   let settledSeq: number | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let watched: Store | null = null;
+  let isRestoring = false;
 
   async function write(): Promise<void> {
     timer = null;
     if (watched === null) return;
     const store = watched;
+    const openedIds = [...opened].slice(-openedIdsMax);
+    const keeping = whatIsKept(store, openedIds);
     const work = [...changed];
-    const seq = settledSeq;
     changed.clear();
-    const tx = db.transaction(["conversation", "message", "list", "thread", "pending", "draft", "meta"], "readwrite");
-    for (const [table, keys] of work) {
-      for (const key of keys) {
-        const value = keptForm(store, table, key);
-        if (value === undefined) void tx.objectStore(table).delete(key);
-        else void tx.objectStore(table).put(value as never, key);
+    try {
+      const tx = db.transaction(allTables, "readwrite");
+      const asked: Promise<unknown>[] = [tx.done];
+      for (const [table, keys] of work) {
+        const onDisk = written.get(table) ?? new Set();
+        const rows = tx.objectStore(table);
+        for (const key of keys) {
+          const value = keptForm(store, keeping, { table, key });
+          if (value !== undefined) {
+            onDisk.add(key);
+            asked.push(rows.put(value as never, key));
+          } else if (onDisk.delete(key)) asked.push(rows.delete(key));
+        }
       }
+      // What was kept and is not any more, since newer messages or other threads took its place.
+      for (const table of ["message", "thread", "list", "conversation"] as const) {
+        const rows = tx.objectStore(table);
+        for (const key of written.get(table) ?? []) {
+          if (keeping[table].has(key)) continue;
+          written.get(table)?.delete(key);
+          asked.push(rows.delete(key));
+        }
+      }
+      // In the same transaction: the number never runs ahead of what it stands for.
+      if (settledSeq !== null) asked.push(tx.objectStore("meta").put({ seq: settledSeq, savedAtMs: Date.now(), openedIds }, "cursor"));
+      await Promise.all(asked);
+    } catch {
+      await giveUp();
     }
-    // In the same transaction: the number never runs ahead of what it stands for.
-    if (seq !== null) void tx.objectStore("meta").put({ seq, savedAtMs: Date.now() }, "cursor");
-    await tx.done.catch(() => undefined);
   }
+
+  /** What could not be written is not on the disk, and what is there would be taken for the newest: nothing is better. */
+  async function giveUp(): Promise<void> {
+    watched = null;
+    db.close();
+    await forget();
+  }
+
   const soon = (): void => {
     timer ??= setTimeout(() => void write(), writeMs);
   };
 
-  return {
-    async restore(store) {
-      const tx = db.transaction(["conversation", "message", "list", "thread", "pending", "draft", "meta"]);
-      const read = async <Name extends KeptTable>(table: Name): Promise<[string, Kept[Name]["value"]][]> => {
+  type Rows<Table extends KeptTable> = readonly (readonly [string, Kept[Table]["value"]])[];
+  /** Of one transaction, so that they belong together. */
+  async function read<const Table extends KeptTable>(tables: readonly Table[]): Promise<{ [Name in Table]: Rows<Name> }> {
+    const tx = db.transaction(tables);
+    const found = await Promise.all(
+      tables.map(async (table) => {
         const rows = tx.objectStore(table);
         const [keys, values] = await Promise.all([rows.getAllKeys(), rows.getAll()]);
-        return keys.flatMap((key, index) => {
-          const value = values[index];
-          return value === undefined ? [] : [[key, value] as [string, Kept[Name]["value"]]];
-        });
-      };
-      const [meta, lists, conversations, threads, messages, drafts, pending] = await Promise.all([
-        tx.objectStore("meta").get("cursor"),
-        read("list"),
-        read("conversation"),
-        read("thread"),
-        read("message"),
-        read("draft"),
-        read("pending"),
-      ]);
+        return [table, keys.map((key, index) => [key, values[index]])] as const;
+      }),
+    );
+    // Each table answers its own rows.
+    return Object.fromEntries(found) as unknown as { [Name in Table]: Rows<Name> };
+  }
+
+  const noteWritten = (table: KeptTable, rows: readonly (readonly [string, unknown])[]): void => {
+    for (const [key] of rows) written.get(table)?.add(key);
+  };
+
+  return {
+    async restore(store) {
+      const [meta, kept] = await Promise.all([db.get("meta", "cursor"), read(["list", "conversation", "draft", "pending"])]);
       const isRecent = meta !== undefined && Date.now() - meta.savedAtMs < ageMsMax;
-      for (const [key, value] of conversations) store.set("conversation", key, value);
-      for (const [key, value] of messages) store.set("message", key, value);
-      for (const [key, value] of lists) store.set("list", key, { ...value, isStale: true });
-      for (const [key, value] of threads) store.set("thread", key, { ...value, isStale: value.isStale || !isRecent });
-      for (const [key, value] of drafts) store.set("draft", key, value);
-      void prune(db, store);
-      return { seq: isRecent ? meta.seq : null, pending: pending.flatMap(([, value]) => [...value]) };
+      for (const [key, value] of kept.draft) store.set("draft", key, value);
+      const pending = kept.pending.flatMap(([, value]) => [...value]);
+      // However old: what was sent or given up is deleted here too, else it would be sent again.
+      for (const table of ["draft", "pending"] as const) noteWritten(table, kept[table]);
+      if (!isRecent) {
+        await forgetRead(db);
+        return { seq: null, pending };
+      }
+      for (const table of ["conversation", "list"] as const) noteWritten(table, kept[table]);
+      for (const id of meta.openedIds ?? []) opened.add(id);
+      for (const [key, value] of kept.conversation) store.set("conversation", key, value);
+      for (const [key, value] of kept.list) store.set("list", key, { ...value, isStale: true });
+      return { seq: meta.seq, pending };
+    },
+    async restoreThreads(store) {
+      const kept = await read(["thread", "message"]);
+      isRestoring = true;
+      for (const [key, value] of kept.message) if (store.get("message", key) === undefined) store.set("message", key, value);
+      // Another tab may have written the number since, without having had this thread: it is shown, and its end is read again.
+      for (const [key, value] of kept.thread)
+        if (store.get("thread", key) === undefined) store.set("thread", key, { ...value, isStale: true });
+      isRestoring = false;
+      noteWritten("message", kept.message);
+      noteWritten("thread", kept.thread);
     },
     watch(store) {
       watched = store;
-      store.onChange((table: TableName, key) => {
-        if (!keptTables.has(table)) return;
+      const isKept = new Set<TableName>(keptTables);
+      store.onChange((table, key) => {
+        if (isRestoring || !isKept.has(table)) return;
         const those = changed.get(table as KeptTable) ?? new Set();
         changed.set(table as KeptTable, those.add(key));
         soon();
@@ -127,6 +184,10 @@ function createLocal(db: IDBPDatabase<Kept>): Local {
       settledSeq = seq;
       soon();
     },
+    noteOpened(conversationId) {
+      opened.delete(conversationId);
+      opened.add(conversationId);
+    },
     close() {
       watched = null;
       if (timer !== null) clearTimeout(timer);
@@ -135,36 +196,10 @@ function createLocal(db: IDBPDatabase<Kept>): Local {
   };
 }
 
-/** Undefined: nothing of it is kept. */
-function keptForm(store: Store, table: KeptTable, key: string): unknown {
-  if (table === "list") {
-    const list = store.get("list", key);
-    return list === undefined ? undefined : { ...list, ids: list.ids.slice(0, listIdsKept), next: null };
-  }
-  if (table === "thread") {
-    const thread = store.get("thread", key);
-    // A stretch in the middle, or one that is too long to be kept whole, is read anew.
-    if (thread === undefined || thread.newer !== null) return undefined;
-    const isWhole = thread.ids.length <= threadIdsKept;
-    return { ...thread, ids: thread.ids.slice(-threadIdsKept), isStale: thread.isStale || !isWhole };
-  }
-  return store.get(table, key);
-}
-
-/** What no kept list and no kept thread shows goes. */
-async function prune(db: IDBPDatabase<Kept>, store: Store): Promise<void> {
-  const lastWord = (id: string): string => store.get("conversation", id)?.lastMessageAt ?? "";
-  const threads = store.keys("thread").toSorted((a, b) => (lastWord(a) > lastWord(b) ? -1 : 1));
-  const dropped = threads.slice(threadsKept);
-  const messages = new Set(threads.slice(0, threadsKept).flatMap((key) => store.get("thread", key)?.ids ?? []));
-  const conversations = new Set([
-    ...store.keys("list").flatMap((key) => store.get("list", key)?.ids ?? []),
-    ...threads.slice(0, threadsKept),
-  ]);
-  const tx = db.transaction(["conversation", "message", "thread"], "readwrite");
-  for (const key of dropped) void tx.objectStore("thread").delete(key);
-  for (const key of await tx.objectStore("message").getAllKeys()) if (!messages.has(key)) void tx.objectStore("message").delete(key);
-  for (const key of await tx.objectStore("conversation").getAllKeys())
-    if (!conversations.has(key)) void tx.objectStore("conversation").delete(key);
-  await tx.done.catch(() => undefined);
+/** All that came from the server: what was erased there meanwhile is not known. */
+async function forgetRead(db: IDBPDatabase<Kept>): Promise<void> {
+  const tables = ["conversation", "message", "list", "thread"] as const;
+  const tx = db.transaction(tables, "readwrite");
+  for (const table of tables) void tx.objectStore(table).clear();
+  await tx.done;
 }

@@ -34,10 +34,14 @@ export type Sends = {
   /** From the disk, after a restart. */
   restore: (pending: readonly PendingSend[]) => void;
   pump: () => void;
+  /** Begins no more: what is left stays on the disk. */
+  stop: () => void;
 };
 
 const callbackPrefix = "inbox:";
 const retryMs = 4_000;
+/** The server knows a key for 24 h. What it may have taken longer ago than this is tried again by a person only: they see whether it is there. */
+const sameKeyMsMax = 20 * 3_600_000;
 
 export function callbackOf(key: string): string {
   return `${callbackPrefix}${key}`;
@@ -52,6 +56,7 @@ export function createSends(options: {
   const { api, store } = options;
   const busy = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | null = null;
+  let isStopped = false;
 
   const pendingOf = (conversationId: string): readonly PendingSend[] => store.get("pending", conversationId) ?? [];
   function put(conversationId: string, pending: readonly PendingSend[]): void {
@@ -79,9 +84,13 @@ export function createSends(options: {
     if (busy.has(conversationId)) return;
     busy.add(conversationId);
     try {
-      for (;;) {
+      while (!isStopped) {
         const next = pendingOf(conversationId).find(({ state }) => state !== "refused");
         if (next === undefined) return;
+        if (nowMs() - Date.parse(next.createdAt) > sameKeyMsMax) {
+          change(next, { state: "refused", problem: null });
+          continue;
+        }
         change(next, { state: "sending" });
         if (!(await send(next))) {
           change(next, { state: "waiting" });
@@ -140,7 +149,7 @@ export function createSends(options: {
       void run(draft.conversationId);
     },
     retry(pending) {
-      change(pending, { state: "waiting", problem: null, key: crypto.randomUUID() });
+      change(pending, { state: "waiting", problem: null, key: crypto.randomUUID(), createdAt: new Date(nowMs()).toISOString() });
       void run(pending.conversationId);
     },
     drop,
@@ -149,6 +158,10 @@ export function createSends(options: {
       pump();
     },
     pump,
+    stop() {
+      isStopped = true;
+      if (timer !== null) clearTimeout(timer);
+    },
   };
 }
 

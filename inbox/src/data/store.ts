@@ -12,6 +12,8 @@ import type { PendingSend } from "./sends.ts";
 export type List = { ids: readonly string[]; next: string | null; isStale: boolean };
 /** Oldest first, without gaps. `newer` null: its end is the conversation's end, and what comes is added. */
 export type Thread = { ids: readonly string[]; older: string | null; newer: string | null; isStale: boolean };
+/** As `older`: the thread was cut, and only its end, read again, says how to go on. */
+export const unknownOlder = "?";
 export type Line = "connecting" | "live" | "offline";
 
 export type Tables = {

@@ -117,6 +117,8 @@ export function startStream(options: StreamOptions): { stop: () => void; retryNo
     const call = new AbortController();
     const stopCall = (): void => call.abort();
     signal.addEventListener("abort", stopCall, { once: true });
+    // The machine knows that its network is gone long before the silence tells.
+    addEventListener("offline", stopCall);
     let silence = setTimeout(stopCall, silenceMsMax);
     try {
       const answer = await fetch(options.api.url("activity/stream", { after: cursor }), {
@@ -148,6 +150,7 @@ export function startStream(options: StreamOptions): { stop: () => void; retryNo
     } finally {
       clearTimeout(silence);
       signal.removeEventListener("abort", stopCall);
+      removeEventListener("offline", stopCall);
     }
   }
 

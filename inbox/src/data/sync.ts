@@ -6,6 +6,7 @@ import type { ActivityEvent } from "../../../src/contract/activity.ts";
 import type { Message } from "../../../src/contract/messages.ts";
 import { Unreachable } from "./api.ts";
 import type { ConversationData } from "./conversations.ts";
+import type { Eraser } from "./erased.ts";
 import type { Store } from "./store.ts";
 import type { ThreadData } from "./threads.ts";
 
@@ -13,8 +14,10 @@ export type SyncOptions = {
   store: Store;
   conversations: ConversationData;
   threads: ThreadData;
+  eraser: Pick<Eraser, "apply">;
   /** Lists that are not in the store: labels, templates and so on, by the first word of the event's type. */
   onOther: (type: string, event: ActivityEvent) => void;
+  onOpened: (conversationId: string) => void;
   /** Everything up to this number shows. */
   onSettled: (seq: number) => void;
   /** A conversation's word came from the customer just now. */
@@ -56,6 +59,7 @@ export function createSync(options: SyncOptions): Sync {
     const { conversationId, messageId } = event;
     const data = fieldsOf(event.data);
     if (conversationId === null) {
+      for (const id of options.eraser.apply(event)) dirty.add(id);
       if (event.type === "contact.changed") touchContact(data["contactId"]);
       else options.onOther(event.type, event);
       schedule();
@@ -64,7 +68,12 @@ export function createSync(options: SyncOptions): Sync {
     if (event.type === "message.received") options.onIncoming(event);
     if (event.type.startsWith("note.")) options.onOther(event.type, event);
     if (messageId !== null) noteMessage(event.type, conversationId, messageId, data);
-    // Ticks change nothing in the list but the last message's.
+    // Ticks change nothing in the list but the last message's; what failed was no answer after all.
+    if (
+      event.type === "message.status_changed" &&
+      [data["status"], data["previousStatus"]].some((one) => one === "failed" || one === "cancelled")
+    )
+      dirty.add(conversationId);
     if (event.type !== "message.status_changed" && event.type !== "message.media_changed" && !event.type.startsWith("note."))
       dirty.add(conversationId);
     schedule();
@@ -129,6 +138,7 @@ export function createSync(options: SyncOptions): Sync {
     apply,
     setOpen(conversationId) {
       openId = conversationId;
+      if (conversationId !== null) options.onOpened(conversationId);
     },
     stop() {
       isStopped = true;

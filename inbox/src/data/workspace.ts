@@ -4,6 +4,7 @@ import type { Session } from "../../../src/contract/people.ts";
 import type { ActivityEvent } from "../../../src/contract/activity.ts";
 import { createApi, type Api } from "./api.ts";
 import { createConversationData, type ConversationData } from "./conversations.ts";
+import { createEraser } from "./erased.ts";
 import { forgetLocal, localName, openLocal, type Local } from "./local.ts";
 import { createSends, type Sends } from "./sends.ts";
 import { createStore, type Store } from "./store.ts";
@@ -32,6 +33,7 @@ export type WorkspaceOptions = {
   queries: QueryClient;
   onSignedOut: () => void;
   onIncoming: (event: ActivityEvent) => void;
+  onNote: (event: ActivityEvent) => void;
 };
 
 const reviewMs = 30_000;
@@ -53,6 +55,9 @@ const queriesOf: Readonly<Record<string, string>> = {
   endpoint: "endpoints",
   privacy: "privacy",
 };
+
+/** Answers of the server that are kept in memory beside the store. */
+const mayNamePeople: ReadonlySet<string> = new Set(["search", "notes", "timeline", "overview", "parked", "deliveries", "sandbox"]);
 
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const { session, tenantId, queries } = options;
@@ -81,11 +86,20 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       void queries.invalidateQueries({ queryKey: ["overview"] });
     }, overviewMs);
   };
-  const sync = createSync({
+  const eraser = createEraser({
     store,
     conversations,
     threads,
+    onErased: () => void queries.resetQueries({ predicate: ({ queryKey: [first] }) => mayNamePeople.has(String(first)) }),
+  });
+  const sync = createSync({
+    onOpened: (conversationId) => local?.noteOpened(conversationId),
+    store,
+    conversations,
+    threads,
+    eraser,
     onOther(type, event) {
+      if (type.startsWith("note.")) options.onNote(event);
       const query = queriesOf[type.split(".", 1)[0] ?? ""];
       if (query !== undefined) void queries.invalidateQueries({ queryKey: query === "notes" ? [query, event.conversationId] : [query] });
     },
@@ -96,30 +110,42 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     },
     onIncoming: options.onIncoming,
   });
-  const stream = startStream({
-    api,
-    channelName: name,
-    after: kept.seq,
-    onStart(seq) {
-      // What is here is of unknown age: the head was taken before anything is read now.
-      conversations.markStale();
-      for (const id of store.keys("thread")) threads.markStale(id);
-      local?.noteSettled(seq);
-    },
-    onEvent: (event) => sync.apply(event),
-    onLine(line) {
-      store.set("line", "stream", line);
-      if (line === "live") sends.pump();
-    },
-  });
+  const start = (): { stop: () => void } =>
+    startStream({
+      api,
+      channelName: name,
+      after: kept.seq,
+      onStart(seq) {
+        // What is here is of unknown age: the head was taken before anything is read now.
+        conversations.markStale();
+        for (const id of store.keys("thread")) threads.markStale(id);
+        local?.noteSettled(seq);
+        void eraser.review();
+      },
+      onEvent: (event) => sync.apply(event),
+      onLine(line) {
+        store.set("line", "stream", line);
+        if (line === "live") sends.pump();
+      },
+    });
+  let stream: { stop: () => void } | null = null;
+  let isStopped = false;
+  // The list is painted meanwhile. Events come when all that they may change is here.
+  const restoreRest = async (): Promise<void> => {
+    await local?.restoreThreads(store).catch(() => undefined);
+    if (!isStopped) stream = start();
+  };
+  void restoreRest();
   sends.restore(kept.pending);
   const review = setInterval(() => {
     const back = conversations.review();
     if (back.length > 0) void conversations.refresh(back).catch(() => undefined);
   }, reviewMs);
   const stop = (): void => {
-    stream.stop();
+    isStopped = true;
+    stream?.stop();
     sync.stop();
+    sends.stop();
     clearInterval(review);
     local?.close();
   };

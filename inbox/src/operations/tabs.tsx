@@ -3,12 +3,14 @@ import { useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
 
 const tabs = [
+  ["/parked/platform", "platform"],
   ["/parked", "ops_parked_updates"],
   ["/parked/deliveries", "ops_deliveries"],
   ["/parked/tenants", "ops_tenants"],
+  ["/parked/audit", "settings_audit"],
 ] as const;
 
-/** Between the screens of what came from Meta. Deliveries and businesses are the operator's alone. */
+/** Between the screens of what came from Meta. All but the parked updates are the operator's alone. */
 export function OperationsTabs() {
   const text = useText();
   const { session } = useWorkspace();

@@ -47,19 +47,12 @@ function Tile({ label, change, good, children }: { label: string; change: number
     <div className="flex flex-col gap-1 rounded-2xl border border-line bg-raised p-4">
       <dt className="text-sm text-soft">{label}</dt>
       <dd className="text-2xl font-semibold tabular-nums">{children}</dd>
-      <dd
-        className={cx(
-          "flex min-h-5 items-center gap-1 text-xs",
-          isFlat || good === undefined ? "text-faint" : isBetter ? "text-accent" : "text-amber",
-        )}
-      >
-        {isFlat ? null : (
-          <>
-            <Arrow size={13} aria-hidden className="directional shrink-0" />
-            {text("overview_change", { share })}
-          </>
-        )}
-      </dd>
+      {isFlat ? null : (
+        <dd className={cx("flex items-center gap-1 text-xs", good === undefined ? "text-faint" : isBetter ? "text-accent" : "text-amber")}>
+          <Arrow size={13} aria-hidden className="directional shrink-0" />
+          {text("overview_change", { share })}
+        </dd>
+      )}
     </div>
   );
 }

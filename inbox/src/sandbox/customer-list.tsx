@@ -39,8 +39,8 @@ export function CustomerList({
             >
               <Avatar name={name} seed={digits} size={34} />
               <span className="flex min-w-0 flex-col">
-                <Bdi className="truncate text-sm font-medium">{name}</Bdi>
-                <Phone digits={digits} className="text-xs whitespace-nowrap text-soft" />
+                <Bdi className="aligned truncate text-sm font-medium">{name}</Bdi>
+                <Phone digits={digits} className="aligned text-xs whitespace-nowrap text-soft" />
               </span>
             </button>
             {customers.length > 1 ? (

@@ -8,6 +8,7 @@ import { useWorkspace } from "../app/workspace-context.tsx";
 import { useNow } from "../data/clock.ts";
 import { Busiest } from "../overview/busiest.tsx";
 import { Failures } from "../overview/failures.tsx";
+import { FirstSteps } from "../overview/first-steps.tsx";
 import { Funnel } from "../overview/funnel.tsx";
 import { RangeBar } from "../overview/range-bar.tsx";
 import { dayOf, rangeOf, type RangeChoice } from "../overview/range.ts";
@@ -49,6 +50,7 @@ export function Screen() {
           connectionId={connectionId}
           onConnection={setConnectionId}
         />
+        <FirstSteps />
         <Figures range={range} connectionId={connectionId} />
       </div>
     </Page>

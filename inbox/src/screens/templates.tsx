@@ -1,7 +1,8 @@
 /** The templates of all accounts: which can be sent, and what is the matter with the others. */
 import { useQueryClient } from "@tanstack/react-query";
-import { ExternalLink, FileText, RefreshCw } from "lucide-react";
-import { useDeferredValue, useState } from "react";
+import { ExternalLink, FileText, Plus, RefreshCw } from "lucide-react";
+import { lazy, Suspense, useDeferredValue, useState } from "react";
+import { useIntl } from "react-intl";
 import type { Account } from "../../../src/contract/connections.ts";
 import type { SyncedTemplates, Template } from "../../../src/contract/templates.ts";
 import { useSentence } from "../app/sentence.ts";
@@ -21,22 +22,37 @@ import { ReadTrouble } from "../ui/trouble.tsx";
 import { useAction, useDeed } from "../ui/use-action.ts";
 import { useRefusal } from "../connections/problem-of.ts";
 
+/** Rarely needed, so it comes when it is. */
+const TemplateForm = lazy(async () => ({ default: (await import("../templates/template-form.tsx")).TemplateForm }));
+
+type Written = { template: Template | null };
+
 export function Screen() {
   const text = useText();
   const accounts = useAccounts();
+  const { locale } = useIntl();
   const [filter, setFilter] = useState(noFilter);
+  const [written, setWritten] = useState<Written | null>(null);
   return (
-    <Page title={text("nav_templates")} actions={<Actions accounts={accounts} accountId={filter.accountId} />}>
+    <Page
+      title={text("nav_templates")}
+      actions={<Actions accounts={accounts} accountId={filter.accountId} onNew={() => setWritten({ template: null })} />}
+    >
       <div className="flex flex-col gap-4">
         <FilterBar filter={filter} onChange={setFilter} accounts={accounts} />
-        <List filter={useDeferredValue(filter)} />
+        <List filter={useDeferredValue(filter)} onEdit={(template) => setWritten({ template })} />
       </div>
+      {written === null ? null : (
+        <Suspense>
+          <TemplateForm template={written.template} accounts={accounts} language={locale.slice(0, 2)} onClose={() => setWritten(null)} />
+        </Suspense>
+      )}
     </Page>
   );
 }
 
 /** Of the account that is looked at, or of each in turn. */
-function Actions({ accounts, accountId }: { accounts: readonly Account[]; accountId: string }) {
+function Actions({ accounts, accountId, onNew }: { accounts: readonly Account[]; accountId: string; onNew: () => void }) {
   const text = useText();
   const { api, session } = useWorkspace();
   const queries = useQueryClient();
@@ -65,6 +81,7 @@ function Actions({ accounts, accountId }: { accounts: readonly Account[]; accoun
           href={`https://business.facebook.com/latest/whatsapp_manager/message_templates?asset_id=${encodeURIComponent(only.wabaId)}`}
           target="_blank"
           rel="noopener noreferrer"
+          title={text("templates_at_meta_hint")}
           className="inline-flex min-h-9 items-center gap-2 rounded-lg px-3 text-sm font-medium text-soft hover:bg-hover hover:text-ink"
         >
           <ExternalLink size={16} aria-hidden className="directional" />
@@ -75,11 +92,15 @@ function Actions({ accounts, accountId }: { accounts: readonly Account[]; accoun
         <RefreshCw size={16} aria-hidden className={syncing.isRunning ? "animate-spin" : ""} />
         {text(syncing.isRunning ? "templates_syncing" : "templates_sync")}
       </Button>
+      <Button look="primary" disabled={why !== undefined} title={why} onClick={onNew}>
+        <Plus size={16} aria-hidden />
+        {text("draft_new")}
+      </Button>
     </>
   );
 }
 
-function List({ filter }: { filter: Filter }) {
+function List({ filter, onEdit }: { filter: Filter; onEdit: (template: Template) => void }) {
   const text = useText();
   const deed = useDeed();
   const { data, isError, isPlaceholderData, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useTemplatePages(filter);
@@ -123,7 +144,17 @@ function List({ filter }: { filter: Filter }) {
           </Button>
         </div>
       ) : null}
-      {opened === undefined ? null : <TemplateDialog key={opened.id} template={opened} onClose={() => setOpenId(null)} />}
+      {opened === undefined ? null : (
+        <TemplateDialog
+          key={opened.id}
+          template={opened}
+          onClose={() => setOpenId(null)}
+          onEdit={() => {
+            setOpenId(null);
+            onEdit(opened);
+          }}
+        />
+      )}
     </>
   );
 }

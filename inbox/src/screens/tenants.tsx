@@ -2,15 +2,18 @@
 import { useNavigate } from "@tanstack/react-router";
 import { Building2, Plus } from "lucide-react";
 import { useState } from "react";
+import type { TenantUsage } from "../../../src/contract/platform.ts";
 import type { Tenant } from "../../../src/contract/tenants.ts";
-import { useText } from "../app/text.tsx";
+import { useFormats, useText } from "../app/text.tsx";
 import { useSwitchTenant, useWorkspace } from "../app/workspace-context.tsx";
 import { ListEnd, ListSkeleton } from "../operations/list-end.tsx";
 import { NewTenant } from "../operations/new-tenant.tsx";
 import { OperatorOnly } from "../operations/operator-only.tsx";
+import { QuotaDialog } from "../operations/quota-dialog.tsx";
 import { OperationsTabs } from "../operations/tabs.tsx";
 import { usePages } from "../operations/use-pages.ts";
 import { Badge, Bdi, EmptyState, Time } from "../ui/bits.tsx";
+import { cx } from "../ui/cx.ts";
 import { Button } from "../ui/button.tsx";
 import { Page, Table } from "../ui/page.tsx";
 import { ReadTrouble } from "../ui/trouble.tsx";
@@ -50,6 +53,9 @@ function Tenants() {
   const switchTenant = useSwitchTenant();
   const navigate = useNavigate();
   const pages = usePages<Tenant>("tenants", "tenants", { tenantId: null });
+  // In the same order and in pages of the same size.
+  const usages = usePages<TenantUsage>("platform", "platform/usage", { tenantId: null });
+  const [setting, setSetting] = useState<TenantUsage | null>(null);
   if (pages.rows === undefined) {
     return pages.isFailed ? <ReadTrouble title={text("ops_tenants_failed")} onRetry={pages.retry} /> : <ListSkeleton />;
   }
@@ -63,6 +69,15 @@ function Tenants() {
   const open = (id: string): void => {
     void navigate({ to: "/inbox/$view", params: { view: "all" } }).then(() => switchTenant(id));
   };
+  const usageOf = new Map((usages.rows ?? []).map((usage) => [usage.tenantId, usage]));
+  const both = {
+    ...pages,
+    hasMore: pages.hasMore,
+    more: () => {
+      pages.more();
+      usages.more();
+    },
+  };
   return (
     <>
       <Table
@@ -75,11 +90,35 @@ function Tenants() {
           { title: text("ops_tenant_language"), show: ({ locale }) => ltr(locale) },
           { title: text("ops_tenant_time_zone"), show: ({ timeZone }) => ltr(timeZone) },
           { title: text("ops_created_at"), show: madeAt },
+          { title: text("quota_sends_today"), show: ({ id }) => usedOf(usageOf.get(id), setSetting) },
           { title: text("ops_tenant_open"), show: (tenant) => opener(tenant, tenant.id === tenantId ? null : open) },
         ]}
       />
-      <ListEnd pages={pages} />
+      <ListEnd pages={both} />
+      {setting === null ? null : <QuotaDialog usage={setting} onClose={() => setSetting(null)} />}
     </>
+  );
+}
+
+function usedOf(usage: TenantUsage | undefined, onSet: (usage: TenantUsage) => void) {
+  return usage === undefined ? "–" : <Used usage={usage} onSet={() => onSet(usage)} />;
+}
+
+function Used({ usage: { name, sendsToday, sendsPerDay }, onSet }: { usage: TenantUsage; onSet: () => void }) {
+  const text = useText();
+  const formats = useFormats();
+  const isTight = sendsPerDay !== null && sendsToday >= sendsPerDay * 0.8;
+  return (
+    <span className="flex items-center gap-2">
+      <span className={cx("tabular-nums", isTight && "font-medium text-amber")}>
+        {sendsPerDay === null
+          ? formats.number(sendsToday)
+          : text("quota_of", { used: formats.number(sendsToday), max: formats.number(sendsPerDay) })}
+      </span>
+      <Button look="quiet" onClick={onSet} aria-label={`${text("quota_set")}: ${name}`}>
+        {text("quota_set")}
+      </Button>
+    </span>
   );
 }
 

@@ -10,19 +10,25 @@ import { Card } from "../ui/card.tsx";
 import { Field, Input, Select } from "../ui/field.tsx";
 import { ListFrame, usePagedList } from "../ui/list-frame.tsx";
 import { actionText, auditActions } from "./audit-actions.ts";
-import { AuditVerify } from "./audit-verify.tsx";
+import { AuditVerify, type AuditReach } from "./audit-verify.tsx";
 
 type Filter = { action: string; actorId: string; from: string; to: string };
 const nothing: Filter = { action: "", actorId: "", from: "", to: "" };
 
 export function Audit() {
+  return <AuditLog reach={own} />;
+}
+
+const own: AuditReach = {};
+
+export function AuditLog({ reach }: { reach: AuditReach }) {
   const text = useText();
   const [filter, setFilter] = useState(nothing);
-  const list = usePagedList<AuditEvent>(["audit"], "audit", { limit: 30, ...queryOf(filter) });
+  const list = usePagedList<AuditEvent>(["audit"], "audit", { limit: 30, ...reach, ...queryOf(filter) });
   const isFiltered = Object.values(filter).some((word) => word !== "");
   return (
     <>
-      <AuditVerify />
+      <AuditVerify reach={reach} />
       <Card
         title={text("settings_audit")}
         actions={
@@ -33,7 +39,7 @@ export function Audit() {
           ) : null
         }
       >
-        <Filters filter={filter} onChange={setFilter} />
+        <Filters filter={filter} onChange={setFilter} isOfOthers={"tenantId" in reach} />
         <ListFrame
           list={list}
           empty={<EmptyState icon={<ScrollText size={30} aria-hidden />} title={text(isFiltered ? "audit_nothing" : "audit_empty")} />}
@@ -41,7 +47,7 @@ export function Audit() {
           {(events) => (
             <ul aria-label={text("settings_audit")} className="divide-y divide-line rounded-2xl border border-line">
               {events.map((event) => (
-                <Deed key={event.id} event={event} />
+                <Deed key={event.id} event={event} onOnly={(actorId) => setFilter({ ...filter, actorId })} />
               ))}
             </ul>
           )}
@@ -51,24 +57,27 @@ export function Audit() {
   );
 }
 
-function Filters({ filter, onChange }: { filter: Filter; onChange: (filter: Filter) => void }) {
+/** `isOfOthers`: whose people are not known here; who did it is chosen at a deed. */
+function Filters({ filter, onChange, isOfOthers }: { filter: Filter; onChange: (filter: Filter) => void; isOfOthers: boolean }) {
   const text = useText();
   const people = usePeople();
   return (
     <div className="grid gap-3 sm:grid-cols-2">
-      <Field
-        label={text("audit_who")}
-        render={(control) => (
-          <Select {...control} value={filter.actorId} onChange={(event) => onChange({ ...filter, actorId: event.target.value })}>
-            <option value="">{text("audit_anyone")}</option>
-            {people.map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
-          </Select>
-        )}
-      />
+      {isOfOthers ? null : (
+        <Field
+          label={text("audit_who")}
+          render={(control) => (
+            <Select {...control} value={filter.actorId} onChange={(event) => onChange({ ...filter, actorId: event.target.value })}>
+              <option value="">{text("audit_anyone")}</option>
+              {people.map(({ id, name }) => (
+                <option key={id} value={id}>
+                  {name}
+                </option>
+              ))}
+            </Select>
+          )}
+        />
+      )}
       <Field
         label={text("audit_what")}
         render={(control) => (
@@ -113,7 +122,7 @@ function queryOf({ action, actorId, from, to }: Filter): Record<string, string> 
   };
 }
 
-function Deed({ event }: { event: AuditEvent }) {
+function Deed({ event, onOnly }: { event: AuditEvent; onOnly: (actorId: string) => void }) {
   const text = useText();
   const formats = useFormats();
   const { actor, subject, data } = event;
@@ -155,6 +164,11 @@ function Deed({ event }: { event: AuditEvent }) {
             </Fact>
           )}
         </dl>
+        {actor.id === null ? null : (
+          <Button look="quiet" className="mt-1" onClick={() => onOnly(actor.id ?? "")}>
+            {text("audit_only_by", { name: `\u2068${actor.name}\u2069` })}
+          </Button>
+        )}
       </details>
     </li>
   );

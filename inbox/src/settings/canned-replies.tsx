@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Pencil, Plus, Reply, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { CannedReply } from "../../../src/contract/inbox.ts";
+import { useAppearance } from "../app/appearance.tsx";
 import { can } from "../app/session.ts";
 import { useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
@@ -20,6 +21,7 @@ import { ReadOnlyNote } from "./read-only.tsx";
 
 export function CannedReplies() {
   const text = useText();
+  const { locale } = useAppearance();
   const { api, session } = useWorkspace();
   const queries = useQueryClient();
   const [editing, setEditing] = useState<CannedReply | "new" | null>(null);
@@ -59,15 +61,15 @@ export function CannedReplies() {
             <Rows label={text("settings_replies")}>
               {replies.map((reply) => {
                 const name = `\u2068/${reply.shortcut}\u2069`;
-                const [first] = Object.values(reply.texts);
+                const first = reply.texts[locale] ?? Object.values(reply.texts)[0];
                 return (
                   <Row
                     key={reply.id}
                     title={
                       <>
                         <Bdi>{`/${reply.shortcut}`}</Bdi>
-                        {Object.keys(reply.texts).map((language) => (
-                          <Badge key={language}>{languageNames[language] ?? language}</Badge>
+                        {Object.keys(reply.texts).map((one) => (
+                          <Badge key={one}>{languageNames[one] ?? one}</Badge>
                         ))}
                       </>
                     }

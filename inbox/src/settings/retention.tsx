@@ -18,7 +18,7 @@ type Kind = (typeof kinds)[number];
 /** In days, empty: as long as the platform keeps it. */
 type Draft = Readonly<Record<Kind, string>>;
 const daysMax = 3_650;
-const daysMinOf = (kind: Kind): number => (kind === "messages" ? 15 : kind === "audit" ? 365 : 8);
+const daysMinOf = (kind: Kind): number => (["messages", "statuses", "accountEvents"].includes(kind) ? 15 : kind === "audit" ? 365 : 8);
 
 export function RetentionCard({ isDisabled }: { isDisabled: boolean }) {
   const text = useText();

@@ -1,6 +1,7 @@
 /** The parts of the settings, who sees them, and where their code is. */
 import {
   Activity,
+  AppWindow,
   Building2,
   CircleUserRound,
   KeyRound,
@@ -60,6 +61,13 @@ export const sections: readonly Section[] = [
     icon: KeyRound,
     needs: "admin",
     Part: lazy(async () => ({ default: (await import("./keys.tsx")).Keys })),
+  },
+  {
+    id: "apps",
+    text: "settings_apps",
+    icon: AppWindow,
+    needs: "manage",
+    Part: lazy(async () => ({ default: (await import("./meta-apps.tsx")).MetaApps })),
   },
   {
     id: "endpoints",

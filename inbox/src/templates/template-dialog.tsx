@@ -9,10 +9,11 @@ import { placesOf, type FilledIn } from "../composer/template-fill.ts";
 import { Badge, Bdi, Time } from "../ui/bits.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field, Input } from "../ui/field.tsx";
+import { TemplateDeeds } from "./template-deeds.tsx";
 import { TemplatePreview } from "./template-preview.tsx";
 import { categoryKey, languageName, qualityKey, toneOf } from "./words.ts";
 
-export function TemplateDialog({ template, onClose }: { template: Template; onClose: () => void }) {
+export function TemplateDialog({ template, onClose, onEdit }: { template: Template; onClose: () => void; onEdit: () => void }) {
   const text = useText();
   const [filled, setFilled] = useState<FilledIn>({});
   const places = placesOf(template).filter(({ part }) => part === "header" || part === "body");
@@ -40,7 +41,10 @@ export function TemplateDialog({ template, onClose }: { template: Template; onCl
             </fieldset>
           )}
         </div>
-        <Facts template={template} />
+        <div className="flex min-w-0 flex-col gap-5">
+          <Facts template={template} />
+          <TemplateDeeds template={template} onEdit={onEdit} onDeleted={onClose} />
+        </div>
       </div>
     </Dialog>
   );

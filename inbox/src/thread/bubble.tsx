@@ -1,16 +1,17 @@
 /** One message: on its side, with what it answers, its times and ticks, its reactions, and why it failed. */
-import { Bot, PencilLine, Smartphone } from "lucide-react";
-import { memo } from "react";
+import { Bot, CalendarClock, PencilLine, Smartphone, Timer } from "lucide-react";
+import { memo, useEffect } from "react";
 import type { Message } from "../../../src/contract/messages.ts";
-import { useText } from "../app/text.tsx";
+import { useFormats, useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
 import { useStored } from "../data/store.ts";
-import { Bdi, Time } from "../ui/bits.tsx";
+import { Time } from "../ui/bits.tsx";
 import { cx } from "../ui/cx.ts";
 import { plainLine } from "../ui/plain.ts";
 import { Content } from "./content.tsx";
+import { noteDrawn } from "./drawn.ts";
 import { Failure } from "./failure.tsx";
-import { fieldsOf } from "./fields.ts";
+import { GroupSender } from "./group-sender.tsx";
 import { MessageMenu } from "./message-menu.tsx";
 import { useThread } from "./thread-context.tsx";
 import { Ticks } from "./ticks.tsx";
@@ -32,6 +33,7 @@ export const Bubble = memo(function Bubble({
   const { store } = useWorkspace();
   const message = useStored(store, "message", id);
   const { showMedia, conversation } = useThread();
+  useEffect(() => noteDrawn(id), [id]);
   if (message === undefined) return null;
   if (message.type === "system") return <Aside message={message} />;
   const isOurs = message.direction === "outbound";
@@ -48,12 +50,10 @@ export const Bubble = memo(function Bubble({
           isOurs ? "bg-out" : "bg-in",
           isLast && (isOurs ? "rounded-ee-md" : "rounded-es-md"),
           isMarked && "outline-2 outline-offset-2 outline-accent",
-          message.status === "cancelled" && "opacity-60",
+          message.status === "cancelled" && "border border-dashed border-faint bg-canvas",
         )}
       >
-        {conversation.group !== null && !isOurs && isFirst ? (
-          <Bdi className="block text-start text-xs font-semibold text-accent">{senderOf(message)}</Bdi>
-        ) : null}
+        {conversation.group !== null && !isOurs && isFirst ? <GroupSender from={message.from} /> : null}
         {message.replyTo === null ? null : <Quote reply={message.replyTo} />}
         {message.revokedAt === null ? (
           <Content message={message} onOpenMedia={() => showMedia(id)} />
@@ -71,6 +71,7 @@ export const Bubble = memo(function Bubble({
 
 function Meta({ message }: { message: Message }) {
   const text = useText();
+  const { showTimeline } = useThread();
   return (
     <p className="mt-0.5 flex items-center justify-end gap-1 text-[0.7rem] text-faint">
       {message.origin === "automatic" ? (
@@ -86,14 +87,32 @@ function Meta({ message }: { message: Message }) {
       ) : null}
       {message.isStandby ? <span title={text("standby_hint")}>{text("standby")}</span> : null}
       {message.editedAt === null ? null : (
-        <span className="inline-flex items-center gap-0.5">
+        <button
+          type="button"
+          onClick={() => showTimeline(message.id)}
+          className="inline-flex items-center gap-0.5 underline decoration-dotted underline-offset-2"
+        >
           <PencilLine size={12} aria-hidden />
           {text("edited")}
-        </span>
+        </button>
       )}
-      <Time at={message.waTimestamp} as="clock" />
+      <When message={message} />
       {message.direction === "outbound" ? <Ticks message={message} /> : null}
     </p>
+  );
+}
+
+/** The time; of what still waits, what it waits for. */
+function When({ message }: { message: Message }) {
+  const text = useText();
+  const formats = useFormats();
+  const waits = useThread().waiting.get(message.id);
+  if (waits === undefined || message.status !== "pending") return <Time at={message.waTimestamp} as="clock" />;
+  return (
+    <span className="inline-flex items-center gap-0.5 font-medium text-amber">
+      {waits.sendAt === null ? <Timer size={12} aria-hidden /> : <CalendarClock size={12} aria-hidden />}
+      {waits.sendAt === null ? text("waits_for_word_short") : text("goes_at", { at: formats.moment(waits.sendAt) })}
+    </span>
   );
 }
 
@@ -139,9 +158,4 @@ function Aside({ message }: { message: Message }) {
       </div>
     </div>
   );
-}
-
-function senderOf(message: Message): string {
-  const { name } = fieldsOf(fieldsOf(message.content)["sender"]);
-  return typeof name === "string" ? name : (message.from?.waId ?? message.from?.userId ?? "");
 }

@@ -1,11 +1,13 @@
 /** Messages that are more than words: places, people, orders, buttons, lists, templates, answers to forms. */
 import { CornerDownLeft, ExternalLink, FileText, List, MapPin, MousePointerClick, ShoppingCart } from "lucide-react";
 import type { ReactNode } from "react";
+import { useIntl } from "react-intl";
 import { useFormats, useText } from "../app/text.tsx";
 import { Avatar, Bdi, Phone } from "../ui/bits.tsx";
 import { plain, plainLine, safeHref } from "../ui/plain.ts";
 import { fieldsOf, listOf, numberOf, textOf, type Fields } from "./fields.ts";
 import { FormattedText } from "./formatted-text.tsx";
+import { Document, HeaderPicture, mediaFactsOf } from "./media.tsx";
 
 const card = "flex w-72 max-w-full flex-col gap-2";
 
@@ -19,10 +21,10 @@ export function Location({ content }: { content: Fields }) {
       <div className="flex gap-2.5 rounded-lg bg-black/5 p-3 dark:bg-white/6">
         <MapPin size={22} aria-hidden className="shrink-0 text-danger" />
         <span className="flex min-w-0 flex-col text-sm">
-          <Bdi className="text-start font-medium">{name ?? text("kind_location")}</Bdi>
-          {address === null ? null : <Bdi className="text-start text-soft">{address}</Bdi>}
+          <Bdi className="aligned font-medium">{name ?? text("kind_location")}</Bdi>
+          {address === null ? null : <Bdi className="aligned text-soft">{address}</Bdi>}
           {place === null ? null : (
-            <bdi dir="ltr" className="text-start text-xs text-faint">
+            <bdi dir="ltr" className="aligned text-xs text-faint">
               {place}
             </bdi>
           )}
@@ -115,6 +117,7 @@ export function FlowReply({ content }: { content: Fields }) {
 export function Order({ content }: { content: Fields }) {
   const text = useText();
   const formats = useFormats();
+  const money = useMoney();
   const items = listOf(content["items"]).map(fieldsOf);
   const total = items.reduce((sum, item) => sum + (numberOf(item["quantity"]) ?? 0) * (numberOf(item["itemPrice"]) ?? 0), 0);
   const currency = textOf(items[0]?.["currency"]) ?? "";
@@ -128,22 +131,27 @@ export function Order({ content }: { content: Fields }) {
         {items.map((item, index) => (
           <li key={index} className="flex gap-2">
             <span className="text-soft tabular-nums">{formats.number(numberOf(item["quantity"]) ?? 0)}×</span>
-            <Bdi className="min-w-0 grow truncate text-start">{textOf(item["productRetailerId"]) ?? ""}</Bdi>
-            <bdi dir="ltr" className="tabular-nums">
-              {numberOf(item["itemPrice"])} {plainLine(textOf(item["currency"]) ?? "")}
-            </bdi>
+            <Bdi className="aligned min-w-0 grow truncate">{textOf(item["productRetailerId"]) ?? ""}</Bdi>
+            <bdi className="tabular-nums">{money(numberOf(item["itemPrice"]) ?? 0, textOf(item["currency"]) ?? "")}</bdi>
           </li>
         ))}
       </ul>
       <p className="flex justify-between border-t border-line pt-1 text-sm font-medium">
         <span>{text("total")}</span>
-        <bdi dir="ltr" className="tabular-nums">
-          {formats.number(total)} {plainLine(currency)}
-        </bdi>
+        <bdi className="tabular-nums">{money(total, currency)}</bdi>
       </p>
       {textOf(content["text"]) === null ? null : <FormattedText text={textOf(content["text"]) ?? ""} />}
     </div>
   );
+}
+
+/** As the reader's language writes money; a currency that is none is a stranger's word. */
+function useMoney(): (amount: number, currency: string) => string {
+  const { formatNumber } = useIntl();
+  return (amount, currency) =>
+    /^[A-Z]{3}$/.test(currency)
+      ? formatNumber(amount, { style: "currency", currency })
+      : `\u2066${formatNumber(amount)} ${plainLine(currency)}\u2069`;
 }
 
 /** One of ours with buttons, a list and the like: what the customer sees, as far as words go. */
@@ -185,9 +193,31 @@ export function Template({ content }: { content: Fields }) {
         <FileText size={13} aria-hidden />
         {text("kind_template")} · <bdi dir="ltr">{plainLine(textOf(content["name"]) ?? "")}</bdi>
       </p>
+      <TemplateHeader header={fieldsOf(fieldsOf(content["parameters"])["header"])} />
       {body === null ? null : <FormattedText text={body} />}
     </div>
   );
+}
+
+/** What went out above the words: a file that was uploaded here, a place, or a value. */
+function TemplateHeader({ header }: { header: Fields }) {
+  const text = useText();
+  const facts = mediaFactsOf(header);
+  switch (header["type"]) {
+    case "image":
+      return <HeaderPicture facts={facts} label={text("kind_image")} />;
+    case "video":
+    case "document":
+      return (
+        <Document facts={{ ...facts, fileName: facts.fileName ?? text(header["type"] === "video" ? "kind_video" : "kind_document") }} />
+      );
+    case "location":
+      return <Location content={header} />;
+    case "text":
+      return <Bdi className="text-start font-semibold">{textOf(header["text"]) ?? ""}</Bdi>;
+    default:
+      return null;
+  }
 }
 
 export function Buttons({ labels }: { labels: readonly (string | null)[] }): ReactNode {
@@ -198,9 +228,9 @@ export function Buttons({ labels }: { labels: readonly (string | null)[] }): Rea
       {shown.map((label, index) => (
         <li
           key={index}
-          className="flex items-center justify-center gap-1.5 rounded-lg bg-black/4 py-1.5 text-sm font-medium text-read dark:bg-white/6"
+          className="flex items-center justify-center gap-1.5 rounded-lg bg-black/4 py-1.5 text-sm font-medium dark:bg-white/6"
         >
-          <CornerDownLeft size={14} aria-hidden className="directional" />
+          <CornerDownLeft size={14} aria-hidden className="directional text-read" />
           <Bdi>{label}</Bdi>
         </li>
       ))}

@@ -3,9 +3,11 @@ import { CircleQuestionMark, Info, Mic, Phone as PhoneIcon, PhoneMissed, ShieldA
 import { memo, type ReactNode } from "react";
 import type { Message } from "../../../src/contract/messages.ts";
 import { useText } from "../app/text.tsx";
+import { shownPhone } from "../ui/bits.tsx";
 import { plain } from "../ui/plain.ts";
 import { Contacts, FlowReply, Interactive, Location, Order, Template, Tapped } from "./content-cards.tsx";
-import { fieldsOf, numberOf, textOf, type Fields } from "./fields.ts";
+import type { TextKey } from "../texts/keys.ts";
+import { fieldsOf, listOf, numberOf, textOf, type Fields } from "./fields.ts";
 import { FormattedText } from "./formatted-text.tsx";
 import { Document, mediaFactsOf, Picture, Sound, Sticker, Video } from "./media.tsx";
 import { Referral } from "./referral.tsx";
@@ -35,7 +37,8 @@ function Body({ type, content, onOpenMedia }: { type: string; content: Fields; o
       return <Captioned content={content} media={<Video facts={facts} label={text("kind_video")} onOpen={onOpenMedia} />} />;
     case "audio":
       return (
-        <div className="flex items-center gap-2">
+        // The button of the bubble's menu stands over its corner.
+        <div className="flex items-center gap-2 pe-7">
           {content["voice"] === true ? <Mic size={18} aria-hidden className="shrink-0 text-soft" /> : null}
           <Sound facts={facts} label={text(content["voice"] === true ? "kind_voice" : "kind_audio")} />
         </div>
@@ -132,7 +135,7 @@ function SystemLine({ content }: { content: Fields }) {
       <Info size={15} aria-hidden />
       <span dir="auto">
         {isNewNumber
-          ? text("system_new_number", { phone: `\u2066+${textOf(content["waId"]) ?? ""}\u2069` })
+          ? text("system_new_number", { phone: `\u2066${shownPhone(textOf(content["waId"]) ?? "")}\u2069` })
           : plain(textOf(content["body"]) ?? text("kind_system"))}
       </span>
     </p>
@@ -158,32 +161,56 @@ function Call({ content, facts }: { content: Fields; facts: ReturnType<typeof me
   );
 }
 
+const unsupportedWords: Readonly<Record<string, TextKey>> = {
+  poll_creation: "unsupported_poll",
+  poll_update: "unsupported_poll",
+  gif: "unsupported_gif",
+  group_invite: "unsupported_invite",
+  pin: "unsupported_pin",
+  product: "unsupported_product",
+  button: "kind_interactive",
+  list: "kind_interactive",
+  interactive: "kind_interactive",
+  hsm: "kind_template",
+  image: "kind_image",
+  media_placeholder: "unsupported_media",
+  location: "kind_location",
+  order: "unsupported_order",
+  link_preview: "unsupported_link",
+};
+/** Typical of the first message to a number that is also in the WhatsApp Business app: what was written is on the phone. */
+const unavailableCode = 131_060;
+
 /** Meta could not show it, or this version does not know it. */
 function Unsupported({ type, content }: { type: string | null; content: Fields }) {
   const text = useText();
-  const [first] = Array.isArray(content["errors"]) ? (content["errors"] as unknown[]) : [];
-  const error = fieldsOf(first);
+  const error = fieldsOf(listOf(content["errors"])[0]);
+  const code = numberOf(error["code"]);
   const reason = textOf(error["details"]) ?? textOf(error["title"]);
+  const word = type === null ? undefined : unsupportedWords[type];
   return (
     <div className="flex max-w-72 flex-col gap-1 text-sm text-soft">
       <p className="flex items-center gap-1.5">
         <CircleQuestionMark size={16} aria-hidden className="shrink-0" />
         <span>
           {text("kind_unsupported")}
-          {type === null ? null : (
+          {type === null ? null : word === undefined ? (
             <>
               {" "}
               (<bdi dir="ltr">{plain(type)}</bdi>)
             </>
+          ) : (
+            ` (${text(word)})`
           )}
         </span>
       </p>
-      {reason === null ? null : (
+      {code === null ? null : (
         <p dir="auto" className="text-start text-xs">
-          {plain(reason)}
+          {reason === null ? null : `${plain(reason)} `}
+          <bdi dir="ltr">({code})</bdi>
         </p>
       )}
-      <p className="text-xs">{text("unsupported_hint")}</p>
+      <p className="text-xs">{text(code === unavailableCode ? "unavailable_hint" : "unsupported_hint")}</p>
     </div>
   );
 }

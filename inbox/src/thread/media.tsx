@@ -1,21 +1,23 @@
 /** Files in a thread. Their places have a size before the bytes are here, so nothing moves when they come. */
 import { Download, FileText, ImageOff, Loader, Play } from "lucide-react";
 import { useRef, useState } from "react";
-import { useText } from "../app/text.tsx";
+import { useFormats, useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
 import { can } from "../app/session.ts";
 import { Bdi } from "../ui/bits.tsx";
 import { Button } from "../ui/button.tsx";
 import { cx } from "../ui/cx.ts";
 import { plainLine, safeHref } from "../ui/plain.ts";
+import { showToast } from "../ui/toast.tsx";
 import { useDeed } from "../ui/use-action.ts";
-import { fieldsOf, textOf, type Fields } from "./fields.ts";
+import { fieldsOf, numberOf, textOf, type Fields } from "./fields.ts";
 
 export type MediaFacts = {
   mediaId: string | null;
   state: string | null;
   fileName: string | null;
   mimeType: string | null;
+  bytes: number | null;
   link: string | null;
 };
 
@@ -27,6 +29,7 @@ export function mediaFactsOf(content: Fields): MediaFacts {
     state: textOf(content["mediaState"]) ?? (textOf(media["mediaId"]) === null ? null : "stored"),
     fileName: textOf(content["filename"]),
     mimeType: textOf(content["mimeType"]),
+    bytes: numberOf(content["mediaBytes"]),
     link: textOf(content["url"]) ?? textOf(media["link"]),
   };
 }
@@ -54,6 +57,17 @@ export function Picture({ facts, label, onOpen, className }: { facts: MediaFacts
         className="size-full object-cover"
       />
     </button>
+  );
+}
+
+/** A picture that opens in a window of its own. */
+export function HeaderPicture({ facts, label }: { facts: MediaFacts; label: string }) {
+  const urlOf = useMediaUrl();
+  if (facts.mediaId === null) return <Missing facts={facts} className="h-40 w-72 max-w-full" />;
+  return (
+    <a href={urlOf(facts.mediaId)} target="_blank" rel="noopener noreferrer" className={cx(box, "h-40 w-72 max-w-full")}>
+      <img src={urlOf(facts.mediaId)} alt={label} loading="lazy" className="size-full object-cover" />
+    </a>
   );
 }
 
@@ -93,7 +107,15 @@ export function Sound({ facts, label }: { facts: MediaFacts; label: string }) {
   };
   return (
     <div className="flex w-76 max-w-full items-center gap-1.5">
-      <audio ref={player} dir="ltr" controls preload="none" aria-label={label} src={urlOf(facts.mediaId)} className="h-11 min-w-0 grow" />
+      <audio
+        ref={player}
+        dir="ltr"
+        controls
+        preload="metadata"
+        aria-label={label}
+        src={urlOf(facts.mediaId)}
+        className="h-11 min-w-0 grow"
+      />
       <button
         type="button"
         onClick={next}
@@ -107,8 +129,15 @@ export function Sound({ facts, label }: { facts: MediaFacts; label: string }) {
   );
 }
 
+/** `PDF`, by the name's end, else by Meta's word. */
+function shortType({ fileName, mimeType }: MediaFacts): string | null {
+  const end = /\.([a-z0-9]{1,5})$/i.exec(plainLine(fileName ?? ""))?.[1];
+  return end?.toUpperCase() ?? mimeType?.split(";", 1)[0] ?? null;
+}
+
 export function Document({ facts }: { facts: MediaFacts }) {
   const text = useText();
+  const formats = useFormats();
   const urlOf = useMediaUrl();
   const name = plainLine(facts.fileName ?? "") || text("kind_document");
   const isHere = facts.mediaId !== null && facts.state === "stored";
@@ -117,11 +146,15 @@ export function Document({ facts }: { facts: MediaFacts }) {
       <FileText size={26} aria-hidden className="shrink-0 text-soft" />
       <span className="flex min-w-0 grow flex-col text-start">
         <Bdi className="line-clamp-2 text-sm font-medium wrap-anywhere">{name}</Bdi>
-        {facts.mimeType === null ? null : (
-          <bdi dir="ltr" className="text-start text-xs text-faint">
-            {facts.mimeType.split(";", 1)[0]}
-          </bdi>
-        )}
+        <span className="text-start text-xs text-soft">
+          <bdi>{shortType(facts)}</bdi>
+          {facts.bytes === null ? null : (
+            <>
+              {" · "}
+              <bdi>{formats.bytes(facts.bytes)}</bdi>
+            </>
+          )}
+        </span>
       </span>
       {isHere ? <Download size={18} aria-hidden className="shrink-0 text-soft" /> : null}
     </>
@@ -160,6 +193,11 @@ function Missing({ facts, className }: { facts: MediaFacts; className: string })
       </a>
     );
   const isComing = state === "pending";
+  const askAgain = (): void =>
+    deed(async () => {
+      await api.call(`media/${mediaId ?? ""}/fetch`, { method: "POST" });
+      showToast("done", text("media_refetch"));
+    });
   return (
     <div className={cx(box, "content-center gap-1.5 p-2 text-center text-xs text-soft", className)}>
       {isComing ? <Loader size={20} aria-hidden className="animate-spin" /> : <ImageOff size={20} aria-hidden />}
@@ -167,7 +205,7 @@ function Missing({ facts, className }: { facts: MediaFacts; className: string })
         {text(isComing ? "media_pending" : state === "expired" ? "media_expired" : state === "refused" ? "media_refused" : "media_failed")}
       </span>
       {state === "failed" && mediaId !== null && can(session, "manage") ? (
-        <Button className="min-h-7 text-xs" onClick={() => deed(() => api.call(`media/${mediaId}/fetch`, { method: "POST" }))}>
+        <Button className="min-h-7 text-xs" onClick={askAgain}>
           {text("fetch_again")}
         </Button>
       ) : null}

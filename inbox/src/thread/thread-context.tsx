@@ -2,6 +2,7 @@
 import { createContext, useContext } from "react";
 import type { Conversation } from "../../../src/contract/conversations.ts";
 import type { Message } from "../../../src/contract/messages.ts";
+import type { WaitingSend } from "../../../src/contract/sends.ts";
 
 export type ThreadContext = {
   conversation: Conversation;
@@ -10,6 +11,11 @@ export type ThreadContext = {
   /** Puts a text into the composer, to be changed and sent again. */
   compose: (text: string) => void;
   openTemplates: () => void;
+  /** Lets a file be chosen. */
+  attach: () => void;
+  showContact: () => void;
+  /** What still waits for its time or for the customer's word, by the message's id. */
+  waiting: ReadonlyMap<string, WaitingSend>;
   showTimeline: (messageId: string) => void;
   /** Shows a file large. */
   showMedia: (messageId: string) => void;

@@ -28,6 +28,8 @@ export function ThreadHeader({
   onAssigning,
   onBack,
   onDone,
+  isContactOpen,
+  onContact,
 }: {
   conversation: Conversation;
   canSend: boolean;
@@ -35,6 +37,8 @@ export function ThreadHeader({
   onAssigning: (isOpen: boolean) => void;
   onBack: () => void;
   onDone: () => void;
+  isContactOpen: boolean;
+  onContact: () => void;
 }) {
   const text = useText();
   const deeds = useConversationDeeds(conversation);
@@ -44,7 +48,8 @@ export function ThreadHeader({
   const name = nameOf(conversation, text(conversation.group === null ? "unknown_contact" : "group"));
   const { contact } = conversation;
   const { session } = useWorkspace();
-  const [isOnPrivacy, setIsOnPrivacy] = useState(false);
+  // By whom it is about: the head stays when another conversation is opened.
+  const [privacyOf, setPrivacyOf] = useState<string | null>(null);
   return (
     <header className="flex min-h-16 shrink-0 items-center gap-2.5 border-b border-line bg-panel px-2 py-1.5 sm:px-4">
       <IconButton label={text("back")} onClick={onBack} className="sm:hidden">
@@ -52,8 +57,19 @@ export function ThreadHeader({
       </IconButton>
       <Avatar name={name} seed={conversation.id} size={38} />
       <div className="flex min-w-0 grow flex-col">
-        <h1 dir="auto" className="aligned truncate text-base leading-tight font-semibold">
-          {name}
+        <h1 className="min-w-0 text-base leading-tight font-semibold">
+          <button
+            type="button"
+            onClick={onContact}
+            aria-expanded={isContactOpen}
+            aria-keyshortcuts="I"
+            title={text("contact")}
+            className="block max-w-full rounded-sm text-start hover:underline"
+          >
+            <span dir="auto" className="aligned block truncate">
+              {name}
+            </span>
+          </button>
         </h1>
         <p className="flex min-w-0 items-center gap-2 text-xs text-soft">
           {contact?.waId !== null && contact?.waId !== undefined ? <Phone digits={contact.waId} className="shrink-0" /> : null}
@@ -114,15 +130,15 @@ export function ThreadHeader({
             {contact !== null && can(session, "admin") ? (
               <>
                 <MenuLine />
-                <MenuItem icon={<ShieldCheck size={16} aria-hidden />} onSelect={() => setIsOnPrivacy(true)}>
+                <MenuItem icon={<ShieldCheck size={16} aria-hidden />} onSelect={() => setPrivacyOf(contact.id)}>
                   {text("privacy_menu")}
                 </MenuItem>
               </>
             ) : null}
           </Menu>
-          {isOnPrivacy && contact !== null ? (
+          {contact !== null && privacyOf === contact.id ? (
             <Suspense fallback={null}>
-              <ContactPrivacyDialog contact={{ id: contact.id, name }} onClose={() => setIsOnPrivacy(false)} />
+              <ContactPrivacyDialog contact={{ id: contact.id, name }} onClose={() => setPrivacyOf(null)} />
             </Suspense>
           ) : null}
           {conversation.state === "open" ? (

@@ -18,16 +18,19 @@ const albumMax = 30;
 
 export function threadItems(messages: readonly Message[], notes: readonly Note[], pending: readonly PendingSend[]): ThreadItem[] {
   const items: ThreadItem[] = [];
-  let day = "";
+  // The day that was begun last, in this machine's time: [from, to).
+  let [dayFromMs, dayToMs] = [0, 0];
   let noteAt = 0;
   // Notes before the first message that is here belong to a part that was not read.
   const begin = messages[0]?.waTimestamp ?? "";
   while (noteAt < notes.length && (notes[noteAt]?.createdAt ?? "") < begin) noteAt += 1;
   const openDay = (at: string): void => {
-    const next = new Date(at).toDateString();
-    if (next === day) return;
-    day = next;
-    items.push({ kind: "day", key: `day ${at.slice(0, 10)} ${next}`, at });
+    const atMs = Date.parse(at);
+    if (atMs >= dayFromMs && atMs < dayToMs) return;
+    const day = new Date(atMs);
+    dayFromMs = new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();
+    dayToMs = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1).getTime();
+    items.push({ kind: "day", key: `day ${at.slice(0, 10)} ${day.toDateString()}`, at });
   };
   const notesUntil = (at: string): void => {
     for (let note = notes[noteAt]; note !== undefined && note.createdAt < at; note = notes[noteAt]) {

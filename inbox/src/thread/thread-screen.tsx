@@ -7,6 +7,7 @@ import { can } from "../app/session.ts";
 import { useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
 import { Composer, type ComposerHandle } from "../composer/composer.tsx";
+import { useWaiting } from "../composer/waiting.ts";
 import { useStored } from "../data/store.ts";
 import { useConversationDeeds } from "../team/deeds.ts";
 import { useNotes } from "../team/notes.ts";
@@ -20,15 +21,33 @@ import { useMarkRead } from "./use-mark-read.ts";
 import type { Conversation } from "../../../src/contract/conversations.ts";
 
 const TimelineDialog = lazy(async () => ({ default: (await import("./timeline-dialog.tsx")).TimelineDialog }));
+const ContactPanel = lazy(async () => ({ default: (await import("./contact-panel.tsx")).ContactPanel }));
 const MediaViewer = lazy(async () => ({ default: (await import("./media-viewer.tsx")).MediaViewer }));
 
 type ScreenProps = { conversationId: string; around: string | null; onBack: () => void; onNext: () => void };
 
+/** From one conversation to the next the head stays and says another name: to make it anew costs more than the messages. */
 export function ThreadScreen({ conversationId, around, onBack, onNext }: ScreenProps) {
+  const { store } = useWorkspace();
+  const conversation = useStored(store, "conversation", conversationId);
+  const thread = useStored(store, "thread", conversationId);
+  return (
+    <>
+      <Opening key={conversationId} conversationId={conversationId} around={around} />
+      {conversation === undefined || thread === undefined ? null : (
+        <OpenThread conversation={conversation} around={around} onBack={onBack} onNext={onNext} />
+      )}
+    </>
+  );
+}
+
+/** Reads what is not here or may be old; until it is here, what one sees instead. */
+function Opening({ conversationId, around }: Pick<ScreenProps, "conversationId" | "around">) {
   const text = useText();
   const { store, conversations, threads } = useWorkspace();
   const conversation = useStored(store, "conversation", conversationId);
   const thread = useStored(store, "thread", conversationId);
+  const isGone = conversation === undefined && conversations.isGone(conversationId);
   const opening = useAction(async () => {
     await Promise.all([
       store.get("conversation", conversationId) === undefined ? conversations.read(conversationId) : null,
@@ -38,25 +57,25 @@ export function ThreadScreen({ conversationId, around, onBack, onNext }: ScreenP
   const { run } = opening;
   const isStale = thread?.isStale ?? true;
   useEffect(() => {
-    if (isStale || around !== null) run();
-  }, [run, isStale, around]);
+    if (!isGone && (isStale || around !== null)) run();
+  }, [run, isGone, isStale, around]);
 
-  if (conversation === undefined || thread === undefined) {
-    return (
-      <main className="flex min-w-0 grow flex-col bg-thread">
-        {opening.error === null ? (
-          <ThreadSkeleton />
-        ) : (
-          <EmptyState icon={<CircleAlert size={36} aria-hidden />} title={text("thread_failed")}>
-            <Button className="mt-2" onClick={run}>
-              {text("try_again")}
-            </Button>
-          </EmptyState>
-        )}
-      </main>
-    );
-  }
-  return <OpenThread conversation={conversation} around={around} onBack={onBack} onNext={onNext} />;
+  if (conversation !== undefined && thread !== undefined) return null;
+  return (
+    <main className="flex min-w-0 grow flex-col bg-thread">
+      {isGone ? (
+        <EmptyState icon={<CircleAlert size={36} aria-hidden />} title={text("thread_erased")} />
+      ) : opening.error === null ? (
+        <ThreadSkeleton />
+      ) : (
+        <EmptyState icon={<CircleAlert size={36} aria-hidden />} title={text("thread_failed")}>
+          <Button className="mt-2" onClick={run}>
+            {text("try_again")}
+          </Button>
+        </EmptyState>
+      )}
+    </main>
+  );
 }
 
 function OpenThread({ conversation, around, onBack, onNext }: Omit<ScreenProps, "conversationId"> & { conversation: Conversation }) {
@@ -70,7 +89,19 @@ function OpenThread({ conversation, around, onBack, onNext }: Omit<ScreenProps, 
   const [timelineOf, setTimelineOf] = useState<string | null>(null);
   const [mediaOf, setMediaOf] = useState<string | null>(null);
   const [isAssigning, setIsAssigning] = useState(false);
+  const [isContactOpen, setIsContactOpen] = useState(false);
+  const waiting = useWaiting(conversation.id);
   useMarkRead(conversation, thread);
+  // Of another conversation nothing is open yet.
+  const [ofId, setOfId] = useState(conversation.id);
+  if (ofId !== conversation.id) {
+    setOfId(conversation.id);
+    setMarked(around);
+    setTimelineOf(null);
+    setMediaOf(null);
+    setIsAssigning(false);
+    setIsContactOpen(false);
+  }
 
   useEffect(() => {
     if (around !== null) setMarked(around);
@@ -85,9 +116,10 @@ function OpenThread({ conversation, around, onBack, onNext }: Omit<ScreenProps, 
           e: () => (conversation.state === "open" ? finish() : deeds.reopen()),
           a: () => setIsAssigning(true),
           r: () => composer.current?.focus(),
+          i: () => setIsContactOpen((before) => !before),
           Escape: onBack,
         }
-      : { Escape: onBack },
+      : { i: () => setIsContactOpen((before) => !before), Escape: onBack },
   );
   const context = useMemo(
     () =>
@@ -97,6 +129,9 @@ function OpenThread({ conversation, around, onBack, onNext }: Omit<ScreenProps, 
         replyTo: (message: Message) => composer.current?.replyTo(message),
         compose: (written: string) => composer.current?.compose(written),
         openTemplates: () => composer.current?.openTemplates(),
+        attach: () => composer.current?.attach(),
+        showContact: () => setIsContactOpen(true),
+        waiting,
         showTimeline: setTimelineOf,
         showMedia: setMediaOf,
         goTo: (messageId: string) =>
@@ -105,7 +140,7 @@ function OpenThread({ conversation, around, onBack, onNext }: Omit<ScreenProps, 
             () => undefined,
           ),
       }) satisfies ThreadContext,
-    [conversation, canSend, threads],
+    [conversation, canSend, threads, waiting],
   );
   if (thread === undefined) return null;
   return (
@@ -118,11 +153,14 @@ function OpenThread({ conversation, around, onBack, onNext }: Omit<ScreenProps, 
           onAssigning={setIsAssigning}
           onBack={onBack}
           onDone={finish}
+          isContactOpen={isContactOpen}
+          onContact={() => setIsContactOpen((before) => !before)}
         />
-        <ThreadView thread={thread} notes={notes} marked={marked} onMarked={() => setMarked(null)} />
-        {canSend ? <Composer ref={composer} conversation={conversation} /> : null}
+        <ThreadView key={`messages ${conversation.id}`} thread={thread} notes={notes} marked={marked} onMarked={() => setMarked(null)} />
+        {canSend ? <Composer key={`composer ${conversation.id}`} ref={composer} conversation={conversation} /> : null}
       </main>
       <Suspense fallback={null}>
+        {isContactOpen ? <ContactPanel conversation={conversation} onClose={() => setIsContactOpen(false)} /> : null}
         {timelineOf === null ? null : <TimelineDialog messageId={timelineOf} onClose={() => setTimelineOf(null)} />}
         {mediaOf === null ? null : <MediaViewer messageId={mediaOf} onClose={() => setMediaOf(null)} />}
       </Suspense>

@@ -2,9 +2,9 @@
  * The messages of a conversation, only those on the screen drawn. The end is the anchor: older pages that are put before, and pictures that
  * grow, move nothing; at the end the view follows what comes.
  */
-import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { elementScroll, observeElementRect, useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { startTransition, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Note } from "../../../src/contract/inbox.ts";
 import { useFormats, useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
@@ -12,12 +12,18 @@ import { useStored, type Thread } from "../data/store.ts";
 import { NoteBubble } from "../team/note-bubble.tsx";
 import { Album } from "./album.tsx";
 import { Bubble } from "./bubble.tsx";
+import { afterPaint } from "../ui/after-paint.ts";
+import { heightOf, noteHeights, notePane, paneHeightPx } from "./heights.ts";
 import { PendingBubble } from "./pending-bubble.tsx";
 import { useThread } from "./thread-context.tsx";
+import { NewWords } from "./new-words.tsx";
 import { threadItems, type ThreadItem } from "./thread-items.ts";
 
-const readAheadPx = 900;
+/** Some pages: whoever flings through years does not wait for each. */
+const readAheadPx = 5_000;
 const nearEndPx = 160;
+const paddingPx = { start: 12, end: 10 } as const;
+const overscanRows = { painted: 0, scrolled: 6 } as const;
 const estimates = { day: 44, message: 62, album: 240, note: 74, pending: 62 } as const;
 
 export function ThreadView({
@@ -38,28 +44,60 @@ export function ThreadView({
   const pending = useStored(store, "pending", id);
   const items = useMemo(() => {
     const messages = thread.ids.flatMap((one) => store.get("message", one) ?? []);
-    return threadItems(messages, thread.newer === null ? notes : [], thread.newer === null ? (pending ?? []) : []);
+    const all = threadItems(messages, thread.newer === null ? notes : [], thread.newer === null ? (pending ?? []) : []);
+    // The day of a stretch that goes on upwards is not known to begin here: what stands first must stay where it is when older ones come before it.
+    return thread.older !== null && all[0]?.kind === "day" ? all.slice(1) : all;
   }, [thread, notes, pending, store]);
+  const keyOf = useCallback((index: number) => items[index]?.key ?? index, [items]);
+  const sizeOf = (index: number): number => {
+    const item = items[index];
+    return item === undefined ? estimates.message : (heightOf(item.key) ?? estimates[item.kind]);
+  };
+  // By what is known of it, so that the first drawing asks the page for nothing.
+  const [known] = useState(() => rowsSeen(items));
+  // What is on the screen comes first; what scrolling will bring, after it.
+  const [overscan, setOverscan] = useState<number>(overscanRows.painted);
+  useEffect(() => afterPaint(() => startTransition(() => setOverscan(overscanRows.scrolled))), []);
+  // Only the end of the conversation is followed: a stretch in its middle is read on, not left behind.
+  const hadEnd = useRef(thread.newer === null);
   const scroller = useRef<HTMLDivElement>(null);
   const [isAtEnd, setIsAtEnd] = useState(true);
   const virtual = useVirtualizer({
     count: items.length,
     getScrollElement: () => scroller.current,
-    estimateSize: (index) => estimates[items[index]?.kind ?? "message"],
-    getItemKey: (index) => items[index]?.key ?? index,
+    estimateSize: sizeOf,
+    getItemKey: keyOf,
+    scrollToFn,
+    observeElementRect: watchRect,
     anchorTo: "end",
-    followOnAppend: true,
+    followOnAppend: hadEnd.current && thread.newer === null,
     scrollEndThreshold: nearEndPx,
-    overscan: 10,
-    paddingStart: 12,
-    paddingEnd: 10,
+    overscan,
+    initialMeasurementsCache: known,
+    paddingStart: paddingPx.start,
+    paddingEnd: paddingPx.end,
+    initialRect: { width: 0, height: paneHeightPx() },
+    // Where it will stand, so that the first drawing is the last.
+    initialOffset: () =>
+      Math.max(0, items.reduce((sum, _, index) => sum + sizeOf(index), paddingPx.start + paddingPx.end) - paneHeightPx()),
   });
   const shown = virtual.getVirtualItems();
   const markedAt = marked === null ? -1 : items.findIndex((item) => holds(item, marked));
 
+  useEffect(() => {
+    hadEnd.current = thread.newer === null;
+  }, [thread.newer]);
+  useEffect(() => {
+    const { current } = scroller;
+    if (current !== null) notePane(current.clientWidth, current.clientHeight);
+    return () => noteHeights(virtual.itemSizeCache);
+  }, [virtual]);
+  const hasBegun = useRef(false);
   useLayoutEffect(() => {
-    if (markedAt === -1) virtual.scrollToEnd();
-    else virtual.scrollToIndex(markedAt, { align: "center" });
+    // A mark that goes out moves nobody.
+    if (markedAt !== -1) virtual.scrollToIndex(markedAt, { align: "center" });
+    else if (!hasBegun.current) virtual.scrollToEnd();
+    hasBegun.current = true;
     // Where one begins; afterwards the reader scrolls.
     // oxlint-disable-next-line react/exhaustive-deps
   }, [markedAt === -1]);
@@ -69,32 +107,46 @@ export function ThreadView({
     const timer = setTimeout(onMarked, 2_500);
     return () => clearTimeout(timer);
     // oxlint-disable-next-line react/exhaustive-deps
-  }, [marked]);
+  }, [marked, markedAt === -1]);
 
   const readMore = (): void => {
-    const element = scroller.current;
-    if (element === null) return;
-    const belowPx = element.scrollHeight - element.clientHeight - element.scrollTop;
+    // By the virtualiser's books: asking the page makes it lay out what is about to change again.
+    const [atPx, heightPx] = [virtual.scrollOffset, virtual.scrollRect?.height ?? 0];
+    if (atPx === null || heightPx === 0) return;
+    const belowPx = virtual.getTotalSize() - heightPx - atPx;
     setIsAtEnd(belowPx < nearEndPx);
-    if (element.scrollTop < readAheadPx && thread.older !== null) void threads.older(id).catch(() => undefined);
-    if (belowPx < readAheadPx && thread.newer !== null) void threads.newer(id).catch(() => undefined);
+    // Whoever was led to a message stands on a number in this list: nothing comes before it until it has been seen.
+    const aheadPx = marked === null ? readAheadPx : nearEndPx;
+    if (atPx < aheadPx && thread.older !== null) void threads.older(id).catch(() => undefined);
+    if (belowPx < aheadPx && thread.newer !== null) void threads.newer(id).catch(() => undefined);
   };
   // A page may be shorter than the screen.
   useEffect(readMore);
 
+  const wantsEnd = useRef(false);
   const toEnd = (): void => {
     if (thread.newer === null) virtual.scrollToEnd({ behavior: "smooth" });
-    else void threads.open(id).catch(() => undefined);
+    else {
+      wantsEnd.current = true;
+      void threads.open(id).catch(() => undefined);
+    }
   };
+  useLayoutEffect(() => {
+    if (!wantsEnd.current || thread.newer !== null) return;
+    wantsEnd.current = thread.isStale;
+    virtual.scrollToEnd();
+  }, [thread, virtual]);
   return (
     <div className="relative min-h-0 grow bg-thread">
+      <NewWords thread={thread} />
       <div
         ref={scroller}
         onScroll={readMore}
         // What scrolls must be within reach of the keyboard.
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         tabIndex={0}
-        role="log"
+        // What comes is told in a sentence of its own: rows that scroll into view would be read as new.
+        role="region"
         aria-label={text("messages")}
         data-testid="thread"
         className="size-full overflow-x-hidden overflow-y-auto outline-offset-[-3px] [overflow-anchor:none]"
@@ -141,7 +193,12 @@ function Row({
 }) {
   if (item === undefined) return null;
   return (
-    <div ref={measure} data-index={one.index} className="absolute inset-x-0 top-0" style={{ transform: `translateY(${one.start}px)` }}>
+    <div
+      ref={measure}
+      data-index={one.index}
+      className="absolute inset-x-0 top-0 [contain:layout_style]"
+      style={{ transform: `translateY(${one.start}px)` }}
+    >
       <ItemOf item={item} marked={marked} />
     </div>
   );
@@ -172,6 +229,33 @@ function Day({ at }: { at: string }) {
     </div>
   );
 }
+
+/** The place has the height that the last thread's had: to ask in the middle of a drawing has the page laid out before it is whole. */
+const watchRect: typeof observeElementRect<HTMLDivElement> = (instance, tell) => {
+  const { scrollElement } = instance;
+  if (paneHeightPx() === 0 || scrollElement === null) return observeElementRect(instance, tell);
+  const observer = new ResizeObserver(() => tell({ width: scrollElement.clientWidth, height: scrollElement.clientHeight }));
+  observer.observe(scrollElement);
+  return () => observer.disconnect();
+};
+
+function rowsSeen(items: readonly ThreadItem[]): VirtualItem[] {
+  return items.flatMap(({ key }, index) => {
+    const size = heightOf(key);
+    return size === undefined ? [] : [{ key, index, size, start: 0, end: size, lane: 0 }];
+  });
+}
+
+/**
+ * A row that was measured above the screen moves the page by the difference from where it is now. The virtualiser counts from the last place that it was
+ * told of: while somebody scrolls, that undoes a step.
+ */
+const scrollToFn: typeof elementScroll<HTMLDivElement> = (offset, options, instance) => {
+  const { adjustments, behavior } = options;
+  const { scrollElement } = instance;
+  if (adjustments === undefined || scrollElement === null || behavior === "smooth") elementScroll(offset, options, instance);
+  else scrollElement.scrollTo({ top: scrollElement.scrollTop + adjustments, behavior: "instant" });
+};
 
 function holds(item: ThreadItem, messageId: string): boolean {
   return item.kind === "message" ? item.id === messageId : item.kind === "album" && item.ids.includes(messageId);

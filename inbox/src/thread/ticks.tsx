@@ -1,6 +1,7 @@
 import { Ban, Check, CheckCheck, CircleAlert, CircleHelp, Clock3 } from "lucide-react";
 import type { Message } from "../../../src/contract/messages.ts";
 import { useFormats, useText, type Formats } from "../app/text.tsx";
+import { titled } from "../ui/bits.tsx";
 import { cx } from "../ui/cx.ts";
 
 const icons = {
@@ -30,7 +31,7 @@ export function Ticks({ message }: { message: Message }) {
     <span
       role="img"
       aria-label={text(`status_${status}`)}
-      title={whenText(message, text, formats)}
+      onPointerEnter={titled(() => whenText(message, text, formats))}
       data-status={status}
       className={cx("inline-flex", isRead ? "text-read" : isBad ? "text-danger" : "text-faint", status === "accepted" && "opacity-60")}
     >

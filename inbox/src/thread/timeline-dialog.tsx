@@ -1,26 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
 import type { TimelineEntry } from "../../../src/contract/messages.ts";
+import { useSentence } from "../app/sentence.ts";
 import { useFormats, useText } from "../app/text.tsx";
 import { useWorkspace } from "../app/workspace-context.tsx";
 import { useStored } from "../data/store.ts";
 import { Bdi, Skeleton } from "../ui/bits.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { plain } from "../ui/plain.ts";
-import type { TextKey } from "../texts/keys.ts";
+import { drawnAtMs } from "./drawn.ts";
+import { timelineSteps, type TimelineStep } from "./timeline-steps.ts";
 
-const names: Record<TimelineEntry["type"], TextKey> = {
-  "message.created": "timeline_created",
-  "message.status": "timeline_status",
-  "message.edited": "edited",
-  "message.revoked": "revoked",
-  "reaction.changed": "timeline_reaction",
-};
-const statuses = ["received", "pending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played", "cancelled"] as const;
-
-/** What became of a message, step by step: what Meta said happened when, and when we learnt it. */
+/** What became of a message, step by step: the POST that brought it, when it was stored and drawn here, and what Meta said happened when. */
 export function TimelineDialog({ messageId, onClose }: { messageId: string; onClose: () => void }) {
   const text = useText();
-  const formats = useFormats();
   const { api, store } = useWorkspace();
   const message = useStored(store, "message", messageId);
   const { data, isError } = useQuery({
@@ -28,36 +20,14 @@ export function TimelineDialog({ messageId, onClose }: { messageId: string; onCl
     queryFn: async () => (await api.call<{ data: TimelineEntry[] }>(`messages/${messageId}/timeline`)).data,
     staleTime: 0,
   });
-  const nameOf = (entry: TimelineEntry): string => {
-    const status = statuses.find((one) => one === entry.status);
-    return status === undefined ? text(names[entry.type]) : text(`status_${status}`);
-  };
+  const steps = data === undefined ? undefined : timelineSteps(data, drawnAtMs(messageId));
   return (
     <Dialog title={text("timeline")} isOpen onClose={onClose}>
       {isError ? <p className="text-sm text-danger">{text("timeline_failed")}</p> : null}
       {data === undefined && !isError ? <Skeleton className="h-24" /> : null}
-      <ol className="flex flex-col">
-        {data?.map((entry, index) => (
-          <li key={index} className="relative flex flex-col gap-0.5 border-s-2 border-line py-2 ps-4 text-sm">
-            <span className="absolute -start-[5px] top-3.5 size-2 rounded-full bg-accent" />
-            <span className="flex flex-wrap items-baseline gap-x-2">
-              <span className="font-medium">{nameOf(entry)}</span>
-              {entry.participant === null ? null : <Bdi className="text-xs text-soft">{entry.participant}</Bdi>}
-              <time dateTime={entry.at} className="text-xs text-soft tabular-nums">
-                {formats.full(entry.at)}
-              </time>
-            </span>
-            <span className="text-xs text-faint">
-              {text("timeline_learnt", {
-                seconds: formats.number(Math.max(0, (Date.parse(entry.createdAt) - Date.parse(entry.at)) / 1_000)),
-              })}
-            </span>
-            {entry.error === null ? null : (
-              <span dir="auto" className="text-start text-danger">
-                {plain(entry.error.sentence ?? entry.error.title ?? "")} <bdi dir="ltr">{entry.error.code}</bdi>
-              </span>
-            )}
-          </li>
+      <ol className="flex flex-col" data-testid="timeline">
+        {steps?.map((step, index) => (
+          <Step key={index} step={step} />
         ))}
       </ol>
       {message === undefined ? null : (
@@ -76,5 +46,42 @@ export function TimelineDialog({ messageId, onClose }: { messageId: string; onCl
         </dl>
       )}
     </Dialog>
+  );
+}
+
+function Step({ step }: { step: TimelineStep }) {
+  const text = useText();
+  const formats = useFormats();
+  const sentenceIn = useSentence();
+  const { name, at, afterMs, learntMs, entry } = step;
+  const error = entry?.error ?? null;
+  return (
+    <li data-step={name} className="relative flex flex-col gap-0.5 border-s-2 border-line py-2 ps-4 text-sm">
+      <span className="absolute -start-[5px] top-3.5 size-2 rounded-full bg-accent" />
+      <span className="flex flex-wrap items-baseline gap-x-2">
+        <span className="font-medium">{text(name)}</span>
+        {entry === null || entry.participant === null ? null : <Bdi className="text-xs text-soft">{entry.participant}</Bdi>}
+        <time dateTime={at} className="text-xs text-soft tabular-nums">
+          {formats.full(at)}
+        </time>
+      </span>
+      {afterMs === null ? null : (
+        <span className="text-xs text-faint">{text("timeline_after", { ms: formats.number(Math.round(afterMs)) })}</span>
+      )}
+      {learntMs === null ? null : (
+        <span className="text-xs text-faint">{text("timeline_learnt", { seconds: formats.number(Math.max(0, learntMs / 1_000)) })}</span>
+      )}
+      {step.before === null ? null : (
+        <span className="text-xs text-soft">
+          {text("timeline_before")} <Bdi>{step.before}</Bdi>
+        </span>
+      )}
+      {error === null ? null : (
+        <span dir="auto" className="text-start text-danger">
+          {plain(error.sentences === null ? (error.sentence ?? error.title ?? "") : sentenceIn(error.sentences.what))}{" "}
+          <bdi dir="ltr">{error.code}</bdi>
+        </span>
+      )}
+    </li>
   );
 }

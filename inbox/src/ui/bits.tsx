@@ -27,15 +27,22 @@ export function shownPhone(digits: string): string {
   return only === "" ? plainLine(digits) : `+${only}`;
 }
 
-/** A moment. `list`: the hour today, else the day; `clock`: the hour; `full`: both. */
+/** A moment. `list`: the hour today, else the day; `clock`: the hour; `full`: both, which the others say when the pointer is on them. */
 export function Time({ at, as = "list", className }: { at: string | null; as?: "list" | "clock" | "full"; className?: string }) {
   const formats = useFormats();
   if (at === null) return null;
   return (
-    <time dateTime={at} title={formats.full(at)} className={cx("tabular-nums", className)}>
+    <time dateTime={at} onPointerEnter={titled(() => formats.full(at))} className={cx("tabular-nums", className)}>
       {formats[as](at)}
     </time>
   );
+}
+
+/** A title that is written when somebody points there: a thread has hundreds that nobody reads. */
+export function titled(write: () => string): (event: { currentTarget: HTMLElement }) => void {
+  return ({ currentTarget }) => {
+    currentTarget.title = write();
+  };
 }
 
 const hues = ["#2f6f8f", "#7a5195", "#a0522d", "#4b7a3a", "#a23b5c", "#4a5fa5", "#8a6d1d", "#2d7d74"];

@@ -1,3 +1,4 @@
+import { ChevronDown } from "lucide-react";
 import { useId, type ComponentProps, type ReactNode } from "react";
 import { cx } from "./cx.ts";
 
@@ -53,5 +54,10 @@ export function TextArea({ className, ...rest }: ComponentProps<"textarea">) {
 
 /** The browser's own list: works with every keyboard and screen reader, and needs no style that the policy forbids. */
 export function Select({ className, ...rest }: ComponentProps<"select">) {
-  return <select {...rest} className={cx(inputLook, "h-10", className)} />;
+  return (
+    <span className={cx("relative block h-10 w-full", className)}>
+      <select {...rest} className={cx(inputLook, "h-full appearance-none ps-3 pe-9")} />
+      <ChevronDown size={16} aria-hidden className="pointer-events-none absolute inset-y-0 end-3 my-auto text-faint" />
+    </span>
+  );
 }

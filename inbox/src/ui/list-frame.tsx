@@ -21,7 +21,7 @@ export type PagedList<Item> = {
 export function usePagedList<Item>(
   key: readonly unknown[],
   path: string,
-  query: Readonly<Record<string, string | number | undefined>> = {},
+  query: Readonly<Record<string, string | number | null | undefined>> = {},
 ): PagedList<Item> {
   const { api } = useWorkspace();
   const list = useInfiniteQuery({

@@ -12,14 +12,16 @@ export function Menu({
   trigger,
   children,
   align = "end",
+  isOpenAtFirst = false,
 }: {
   trigger: ReactNode;
   children: ReactNode;
   align?: "start" | "center" | "end";
+  isOpenAtFirst?: boolean;
 }) {
   const { direction } = useAppearance();
   return (
-    <Radix.Root dir={direction} modal={false}>
+    <Radix.Root dir={direction} modal={false} defaultOpen={isOpenAtFirst}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal>
         <Radix.Content align={align} sideOffset={6} collisionPadding={8} className={menuLook}>

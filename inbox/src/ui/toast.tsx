@@ -1,4 +1,4 @@
-/** Short messages that go by themselves. One live region reads them out; errors stay longer. */
+/** Short messages that go by themselves, and that one clicks through: what they lie over stays in reach. One live region reads them out; errors stay longer. */
 import { CircleAlert, CircleCheck } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import { cx } from "./cx.ts";
@@ -44,7 +44,7 @@ export function Toasts() {
         <div
           key={toast.id}
           className={cx(
-            "pointer-events-auto flex max-w-md items-center gap-2.5 rounded-xl px-4 py-2.5 text-sm shadow-pop",
+            "flex max-w-md items-center gap-2.5 rounded-xl px-4 py-2.5 text-sm shadow-pop",
             toast.kind === "error" ? "bg-danger-soft text-danger" : "bg-ink text-panel",
           )}
         >
@@ -53,7 +53,7 @@ export function Toasts() {
           {toast.undo === undefined ? null : (
             <button
               type="button"
-              className="font-semibold underline"
+              className="pointer-events-auto font-semibold underline"
               onClick={() => {
                 toast.undo?.run();
                 drop(toast.id);

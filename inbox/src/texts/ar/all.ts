@@ -1,7 +1,12 @@
 import type { Texts } from "../keys.ts";
 import { frame } from "./frame.ts";
+import { firstSteps } from "./first-steps.ts";
+import { metaApps } from "./meta-apps.ts";
+import { platform } from "./platform.ts";
+import { templateForm } from "./template-form.ts";
 import { templates } from "./templates.ts";
 import { connections } from "./connections.ts";
+import { conversation } from "./conversation.ts";
 import { overview } from "./overview.ts";
 import { operations } from "./operations.ts";
 import { sandbox } from "./sandbox.ts";
@@ -14,6 +19,10 @@ import { thread } from "./thread.ts";
 export const ar: Texts = {
   ...frame,
   ...templates,
+  ...firstSteps,
+  ...metaApps,
+  ...platform,
+  ...templateForm,
   ...connections,
   ...overview,
   ...operations,
@@ -23,4 +32,5 @@ export const ar: Texts = {
   ...settingsData,
   ...auditActions,
   ...thread,
+  ...conversation,
 };

@@ -10,7 +10,7 @@ export const templates: Readonly<Record<keyof typeof hebrew, string>> = {
   templates_any_account: "كل الحسابات",
   templates_list_failed: "تعذرت قراءة القوالب",
   templates_empty: "لا قوالب بعد",
-  templates_empty_hint: "أنشئ قالبًا في WhatsApp Manager ثم زامن، وسيظهر هنا.",
+  templates_empty_hint: "اكتب أول قالب وأرسله للمراجعة، أو زامن القوالب الموجودة لدى ميتا.",
   templates_nothing: "لا قالب يطابق التصفية",
   templates_more: "المزيد من القوالب",
   templates_sync: "مزامنة مع ميتا",
@@ -18,6 +18,7 @@ export const templates: Readonly<Record<keyof typeof hebrew, string>> = {
   templates_synced:
     "{listed, plural, =0 {لا قوالب لدى ميتا} one {قالب واحد} two {قالبان} few {# قوالب} many {# قالبًا} other {# قالب}}: {added} جديد، {changed} تغيّر، {removed} أُزيل",
   templates_create: "إنشاء لدى ميتا",
+  templates_at_meta_hint: "للقوالب التي فيها صورة أو فيديو أو بطاقات أو عرض",
   templates_needs_account: "اربط رقمًا أولًا.",
   template_open: "{name}، {language}: {status}",
   template_usable: "يمكن إرساله",

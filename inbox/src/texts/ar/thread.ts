@@ -8,6 +8,7 @@ export const thread: Readonly<Record<keyof typeof hebrew, string>> = {
   message_without_words: "رسالة بلا كلمات",
   album: "{count, plural, two {صورتان} few {# صور} other {# صورة}}",
   thread_failed: "تعذّرت قراءة المحادثة",
+  thread_erased: "حُذفت هذه المحادثة نهائيًا",
   to_newest: "إلى أحدث رسالة",
   via: "عبر",
   reply: "رد",

@@ -10,7 +10,7 @@ export const templates: Readonly<Record<keyof typeof hebrew, string>> = {
   templates_any_account: "All accounts",
   templates_list_failed: "The templates could not be read",
   templates_empty: "No templates yet",
-  templates_empty_hint: "Make one in WhatsApp Manager and sync, and it appears here.",
+  templates_empty_hint: "Write the first one and send it to review, or sync those that Meta has already.",
   templates_nothing: "No template fits the filter",
   templates_more: "More templates",
   templates_sync: "Sync with Meta",
@@ -18,6 +18,7 @@ export const templates: Readonly<Record<keyof typeof hebrew, string>> = {
   templates_synced:
     "{listed, plural, =0 {No templates at Meta} one {1 template} other {# templates}}: {added} new, {changed} changed, {removed} gone",
   templates_create: "Create at Meta",
+  templates_at_meta_hint: "For templates with an image, a video, cards or an offer",
   templates_needs_account: "Connect a number first.",
   template_open: "{name}, {language}: {status}",
   template_usable: "Can be sent",

@@ -8,6 +8,7 @@ export const thread: Readonly<Record<keyof typeof hebrew, string>> = {
   message_without_words: "A message without words",
   album: "{count, plural, other {# pictures}}",
   thread_failed: "The conversation could not be read",
+  thread_erased: "This conversation was erased for good",
   to_newest: "To the newest message",
   via: "via",
   reply: "Reply",

@@ -9,7 +9,7 @@ export const templates = {
   templates_any_account: "כל החשבונות",
   templates_list_failed: "לא ניתן היה לקרוא את התבניות",
   templates_empty: "אין עדיין תבניות",
-  templates_empty_hint: "צרו תבנית ב־WhatsApp Manager וסנכרנו, והיא תופיע כאן.",
+  templates_empty_hint: "כתבו תבנית ראשונה ושלחו אותה לאישור, או סנכרנו את מה שכבר יש במטא.",
   templates_nothing: "אין תבניות שמתאימות לסינון",
   templates_more: "עוד תבניות",
   templates_sync: "סנכרון עם מטא",
@@ -17,6 +17,7 @@ export const templates = {
   templates_synced:
     "{listed, plural, =0 {אין תבניות במטא} one {תבנית אחת} two {שתי תבניות} other {# תבניות}}: {added} חדשות, {changed} השתנו, {removed} הוסרו",
   templates_create: "יצירה במטא",
+  templates_at_meta_hint: "לתבניות עם תמונה, סרטון, כרטיסים או מבצע",
   templates_needs_account: "קודם מחברים מספר.",
   template_open: "{name}, {language}: {status}",
   template_usable: "אפשר לשלוח",

@@ -7,6 +7,7 @@ export const thread = {
   message_without_words: "הודעה ללא מילים",
   album: "{count, plural, two {שתי תמונות} other {# תמונות}}",
   thread_failed: "לא ניתן היה לקרוא את השיחה",
+  thread_erased: "השיחה נמחקה לצמיתות",
   to_newest: "להודעה האחרונה",
   via: "דרך",
   reply: "תשובה",
