@@ -28,6 +28,8 @@ export type Program = {
   /** Only with the embedded server: where it is, and SQL as its superuser. */
   server: { host: string; port: number } | null;
   sql: Pool | null;
+  /** What it has written to the console so far. */
+  said: () => string;
   stats: () => Promise<Stats>;
   /** A POST with the admin key. */
   admin: (path: string, body: object) => Promise<Record<string, unknown>>;
@@ -49,6 +51,8 @@ export type ProgramOptions = {
   nodeArgs?: readonly string[];
   graphUrl?: string;
   port?: number;
+  /** As `npm start` without settings: the demo tenant, and a link at the console that signs its person in. */
+  isSandbox?: true;
 };
 
 export async function startProgram(bench: Workbench, options: ProgramOptions): Promise<Program> {
@@ -65,14 +69,9 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
       NODE_ENV: "production",
       PORT: String(port),
       DATA_DIR: dataDir,
-      META_APP_ID: "700700700",
-      META_APP_SECRET: appSecret,
-      META_VERIFY_TOKEN: "bench-verify-token",
-      ENCRYPTION_KEYS: encryptionKey,
       ADMIN_API_KEY: adminKey,
-      // Nobody listens there: set-up reports it and goes on.
-      GRAPH_URL: options.graphUrl ?? "http://127.0.0.1:9",
       LOG_LEVEL: "warn",
+      ...(options.isSandbox === true ? {} : metaSettings(options)),
       ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl, ROLE: options.role ?? "all" }),
     },
     stdio: ["ignore", log, log],
@@ -103,12 +102,24 @@ export async function startProgram(bench: Workbench, options: ProgramOptions): P
     readyMs,
     server: server === null ? null : { host: server.socketDir, port: server.port },
     sql,
+    said: () => readFileSync(logFile, "utf8"),
     stats: () => readStats(port),
     admin: (path, body) => post(port, path, body),
     async stop() {
       await sql?.end();
       await stop();
     },
+  };
+}
+
+function metaSettings({ graphUrl }: ProgramOptions): Record<string, string> {
+  return {
+    META_APP_ID: "700700700",
+    META_APP_SECRET: appSecret,
+    META_VERIFY_TOKEN: "bench-verify-token",
+    ENCRYPTION_KEYS: encryptionKey,
+    // Nobody listens there: set-up reports it and goes on.
+    GRAPH_URL: graphUrl ?? "http://127.0.0.1:9",
   };
 }
 

@@ -1,5 +1,6 @@
-/** The table: every row of DESIGN section 11 with its floor and goal, whether or not this run has measured it. */
-import { describeCommit, describeMachine } from "./machine.ts";
+/** The table: every row of DESIGN section 11 with its floor and goal, and what was measured last. */
+import { keptValue, type Kept, type KeptLines, type Stamp } from "./kept.ts";
+import { describeMachine } from "./machine.ts";
 import { ms, whole } from "./sustain.ts";
 
 type RowSpec = { what: string; floor: number; goal: number; better: "more" | "less"; show: (value: number) => string };
@@ -7,6 +8,7 @@ type RowSpec = { what: string; floor: number; goal: number; better: "more" | "le
 const perSecond = (value: number): string => `${whole(value)}/s`;
 const times = (value: number): string => `${value.toFixed(1)}×`;
 const share = (value: number): string => `${Math.round(value * 100)} %`;
+const finely = (value: number): string => `${(value * 100).toFixed(1)} %`;
 const milliseconds = (value: number): string => `${ms(value)} ms`;
 const seconds = (value: number): string => `${(value / 1_000).toFixed(1)} s`;
 
@@ -35,6 +37,42 @@ export const rows = {
   },
   start: { what: "`npm start` on an installed fresh clone to ready", floor: 10_000, goal: 3_000, better: "less", show: seconds },
   sends: { what: "accepted sends against the sandbox, pacing lifted", floor: 1_000, goal: 3_000, better: "more", show: perSecond },
+  inboxFirst: {
+    what: "inbox: reload → the list painted from the local store, p50",
+    floor: 1_000,
+    goal: 300,
+    better: "less",
+    show: milliseconds,
+  },
+  inboxSwitch: {
+    what: "inbox: click → another thread painted, from the cache, p95",
+    floor: 50,
+    goal: 32,
+    better: "less",
+    show: milliseconds,
+  },
+  inboxReading: { what: "inbox: frames dropped while reading (3,000 px/s)", floor: 0.01, goal: 0, better: "less", show: finely },
+  inboxList: {
+    what: "inbox: frames dropped, 10,000 conversations flung through (24,000 px/s)",
+    floor: 0.01,
+    goal: 0,
+    better: "less",
+    show: finely,
+  },
+  inboxThread: {
+    what: "inbox: frames dropped, a thread of 50,000 messages flung through (24,000 px/s)",
+    floor: 0.01,
+    goal: 0,
+    better: "less",
+    show: finely,
+  },
+  inboxScript: {
+    what: "inbox: JavaScript before anything shows, compressed",
+    floor: 250,
+    goal: 200,
+    better: "less",
+    show: (value) => `${whole(value)} kB`,
+  },
   sendLatency: { what: "API call → Graph request when idle, p50", floor: 15, goal: 15, better: "less", show: milliseconds },
 } as const satisfies Record<string, RowSpec>;
 export type RowName = keyof typeof rows;
@@ -50,53 +88,65 @@ export type Results = {
   mixPerSecond: number | null;
 };
 
-export function emptyResults(): Results {
-  return { values: new Map(), limits: new Map(), beside: [], profiles: [], mixPerSecond: null };
+/** What one run fills, as it goes. */
+export function emptyResults(mixPerSecond: number | null): Results {
+  return { values: new Map(), limits: new Map(), beside: [], profiles: [], mixPerSecond };
 }
 
-export function toMarkdown(results: Results, isQuick: boolean): string {
+export function toMarkdown(kept: Kept, now: Stamp): string {
   const table = Object.entries(rows).map(([name, row]) => {
-    // Names of `rows` are the keys of both maps.
-    const found = results.values.get(name as RowName);
-    const limit = results.limits.get(name as RowName) ?? "";
+    // Names of `rows` are the keys of both.
+    const found = keptValue(kept, name as RowName);
+    const limit = kept.limits[name as RowName] ?? "";
     const { show } = row;
     const cells = [
       row.what,
       show(row.floor),
       show(row.goal),
-      found === undefined ? "not measured" : `**${show(found.value)}**`,
-      found === undefined ? "" : verdict(row, found.value),
+      found === null ? "not measured" : `**${show(found.value)}**`,
+      found === null ? "" : verdict(row, found.value),
       [found?.note ?? "", limit].filter((part) => part !== "").join("; "),
+      found === null ? "" : stampText(found),
     ];
     return `| ${cells.join(" | ")} |`;
   });
   return [
     "# What was measured",
     "",
-    `${describeMachine()}. Commit ${describeCommit()}. ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, ${isQuick ? "quick runs of 10 s" : "runs of 60 s"}.`,
+    `${describeMachine()}. Last run: ${stampText(now)}.`,
     "The machine carries PostgreSQL and the load generator as well, and is shared: ratios are worth more than figures. Load: `bench/load.ts`, a process of its own with",
     "raw sockets and requests that were signed before, 64 connections. Rows were counted by SQL after each run and match what was acknowledged.",
+    "Each run replaces its own rows and leaves the others; quick runs measure for 10 s, full ones for 60 s.",
     "",
-    "| what | floor | goal | measured | | notes, and what limits |",
-    "| --- | --- | --- | --- | --- | --- |",
+    "| what | floor | goal | measured | | notes, and what limits | when, of which commit |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
     ...table,
     "",
     "## Beside",
     "",
-    ...results.beside.map((line) => `- ${line}`),
-    ...results.profiles.flatMap(({ title, lines }) => ["", `## Profile: ${title}`, "", "```", ...lines, "```"]),
+    ...Object.entries(kept.beside).flatMap(([name, one]) => [`- ${name} (${stampText(one)})`, ...one.lines.map((line) => `  - ${line}`)]),
+    ...Object.entries(kept.profiles).flatMap(([title, one]) => profileText(title, one)),
     "",
   ].join("\n");
 }
 
-/** For the terminal. */
-export function toText(results: Results): string {
+function profileText(title: string, one: KeptLines): string[] {
+  return ["", `## Profile: ${title} (${stampText(one)})`, "", "```", ...one.lines, "```"];
+}
+
+function stampText({ at, commit, isQuick }: Stamp): string {
+  return `${at}, ${commit}${isQuick ? ", quick" : ""}`;
+}
+
+/** For the terminal: what is not of this run is in brackets. */
+export function toText(kept: Kept, began: Stamp): string {
   const lines = Object.entries(rows).map(([name, row]) => {
-    const found = results.values.get(name as RowName);
-    const value = found === undefined ? "not measured" : `${row.show(found.value)} (${verdict(row, found.value)})`;
-    return `${row.what.padEnd(85)} ${row.show(row.floor).padStart(9)} ${row.show(row.goal).padStart(9)}  ${value}`;
+    const found = keptValue(kept, name as RowName);
+    const value = found === null ? "not measured" : `${row.show(found.value)} (${verdict(row, found.value)})`;
+    return `${row.what.padEnd(85)} ${row.show(row.floor).padStart(9)} ${row.show(row.goal).padStart(9)}  ${found !== null && found.at < began.at ? `[${value}]` : value}`;
   });
-  return [`${"".padEnd(85)} ${"floor".padStart(9)} ${"goal".padStart(9)}`, ...lines, "", ...results.beside].join("\n");
+  const beside = Object.values(kept.beside).flatMap((one) => (one.at < began.at ? [] : one.lines));
+  return [`${"".padEnd(85)} ${"floor".padStart(9)} ${"goal".padStart(9)}`, ...lines, "", ...beside].join("\n");
 }
 
 function verdict({ floor, goal, better }: RowSpec, value: number): string {

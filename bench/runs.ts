@@ -1,7 +1,9 @@
 /** What each run measures, and which rows it fills. */
 import { runDrain } from "./drain.ts";
+import { noteInbox } from "./inbox-rows.ts";
+import { runInbox } from "./inbox.ts";
 import { runAckAtHalf, runFairness, runStreams } from "./latency.ts";
-import { runMix } from "./mix.ts";
+import { runRaw, runReference } from "./mix.ts";
 import { runProfile } from "./profiled.ts";
 import { startReady, sustainCounted, type RateShape, type Ready } from "./rates.ts";
 import type { Results } from "./rows.ts";
@@ -11,7 +13,7 @@ import { runStart } from "./start.ts";
 import { ms, whole, type Sustained } from "./sustain.ts";
 import type { Workbench } from "./workbench.ts";
 
-export const kinds = ["one", "twenty", "statuses", "mix", "drain", "start", "sends"] as const;
+export const kinds = ["one", "twenty", "statuses", "mix", "drain", "start", "sends", "inbox"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** A quick run shows the direction only: the indexes of so few still lie in memory. */
@@ -55,6 +57,8 @@ export async function run(bench: Workbench, results: Results, kind: Kind): Promi
     }
     case "sends":
       return sends(bench, results);
+    case "inbox":
+      return noteInbox(results, await runInbox(bench));
     default:
       kind satisfies never;
   }
@@ -113,18 +117,21 @@ async function mix(bench: Workbench, results: Results): Promise<void> {
   const ready = await startReady(bench, { name: "mix" });
   const { server } = ready.program;
   if (server === null) throw new Error("The mix needs the embedded database");
-  const { mix: sustained, reference, rawPerSecond } = await runMix(bench, ready, server);
-  await ready.program.stop();
+  // Each is written down before the next begins, which may fail.
+  const sustained = await sustainCounted(bench, ready, "mix");
   results.mixPerSecond = sustained.perSecond;
-  results.values.set("reference", {
-    value: sustained.perSecond / reference.perSecond,
-    note: `${whole(sustained.perSecond)}/s against ${whole(reference.perSecond)}/s`,
-  });
+  noteCosts(results, "mix", sustained);
+  const rawPerSecond = await runRaw(bench, ready.target, server);
   results.values.set("raw", {
     value: sustained.perSecond / rawPerSecond,
     note: `${whole(sustained.perSecond)}/s against ${whole(rawPerSecond)}/s`,
   });
-  noteCosts(results, "mix", sustained);
+  const reference = await runReference(bench, ready.target, server);
+  await ready.program.stop();
+  results.values.set("reference", {
+    value: sustained.perSecond / reference.perSecond,
+    note: `${whole(sustained.perSecond)}/s against ${whole(reference.perSecond)}/s`,
+  });
   noteCosts(results, "the reference", reference);
   if (bench.isProfiled) await profile(bench, results, "mix");
 }

@@ -107,7 +107,8 @@ export async function sustain(
   let least = 0;
   let greatest = unthrottled.ackedPerSecond;
   // Under the push the workers starve, and alone they have all for themselves: the truth lies between.
-  let rate = Math.min(Math.max(unthrottled.appliedPerSecond, (unthrottled.drainedPerSecond ?? 0) * 0.7), greatest * 0.95);
+  const pushed = Math.min(Math.max(unthrottled.appliedPerSecond, (unthrottled.drainedPerSecond ?? 0) * 0.7), greatest * 0.95);
+  let rate = Math.max(pushed, shapes[shape].updatesPerPost);
   for (let round = 0; round < attemptsMax; round += 1) {
     const measured = await attempt(rate, short);
     if (holds(measured, rate)) least = rate;

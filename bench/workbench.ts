@@ -12,6 +12,8 @@ export type Workbench = {
   say: (line: string) => void;
   /** Undone once, at the latest at the end. The answer undoes it now. */
   defer: (undo: () => Promise<void>) => () => Promise<void>;
+  /** The answer undoes all that was deferred since. */
+  mark: () => () => Promise<void>;
   close: () => Promise<void>;
 };
 
@@ -29,22 +31,27 @@ export async function openWorkbench(options: { isQuick: boolean; isProfiled: boo
     directory,
     say,
     defer(undo) {
-      const once = async (): Promise<void> => {
-        const index = undos.indexOf(once);
-        if (index >= 0) {
-          undos.splice(index, 1);
-          await undo();
-        }
+      let undone: Promise<void> | null = null;
+      // Whoever asks again, as a signal does in the middle of an end, waits for the same.
+      const once = (): Promise<void> => {
+        undone ??= undo().finally(() => void undos.splice(undos.indexOf(once), 1));
+        return undone;
       };
       undos.push(once);
       return once;
     },
-    async close() {
-      for (const undo of undos.toReversed()) {
-        await undo().catch((error: unknown) => say(`could not clean up: ${String(error)}`));
-      }
+    mark() {
+      const before = new Set(undos);
+      return () => undoAll(undos.filter((undo) => !before.has(undo)));
     },
+    close: () => undoAll(undos),
   };
+
+  async function undoAll(these: readonly (() => Promise<void>)[]): Promise<void> {
+    for (const undo of these.toReversed()) {
+      await undo().catch((error: unknown) => say(`could not clean up: ${String(error)}`));
+    }
+  }
 }
 
 export type Child<Out> = {
