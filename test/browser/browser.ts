@@ -16,22 +16,22 @@ export type Watched = {
 
 const systemPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
 
-export async function openBrowser(t: Scope): Promise<Browser> {
-  const { path, args } = await findChromium();
+export async function openBrowser(t: Scope, more: readonly string[] = []): Promise<Browser> {
   const browser = await chromium.launch({
-    executablePath: path,
-    args: [...args, "--no-sandbox", "--disable-dev-shm-usage"],
+    executablePath: await findChromium(),
+    args: ["--no-sandbox", "--disable-dev-shm-usage", ...more],
     headless: true,
   });
   t.after(() => browser.close());
   return browser;
 }
 
-async function findChromium(): Promise<{ path: string; args: string[] }> {
+/** The packed one's own flags are not taken: they are for a function in a cloud, have one process for all pages, and switch the web's safety off. */
+async function findChromium(): Promise<string> {
   const candidates = [process.env["CHROME_PATH"], ...systemPaths].flatMap((path) => path ?? []);
-  for (const path of candidates) if (path !== "" && (await isThere(path))) return { path, args: [] };
+  for (const path of candidates) if (path !== "" && (await isThere(path))) return path;
   const { default: packed } = await import("@sparticuz/chromium");
-  return { path: await packed.executablePath(), args: packed.args };
+  return packed.executablePath();
 }
 
 export type OpenOptions = BrowserContextOptions & { theme?: "light" | "dark"; language?: "he" | "en" | "ar" };

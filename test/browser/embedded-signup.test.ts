@@ -25,7 +25,9 @@ test("A number is connected through Meta's dialogue", async (t) => {
   });
   t.after(() => sandbox.stop());
   const program = await makeProgram(t, { graphUrl: sandbox.graphUrl, configId: "a-configuration" });
-  await program.start();
+  program.spawn();
+  // How fast it starts is another test's matter (I12).
+  await program.ready(120_000);
   await until("the inbox is built and served", 60_000, async () => (await fetch(`${program.url}/`)).status === 200);
   const browser = await openBrowser(t);
   const { page, context, troubles } = await openPage(browser, program.url, { language: "en" });

@@ -49,7 +49,13 @@ test("How the business does, how its numbers are, and what it may send", async (
   });
 
   await t.test("A number's trouble stands in the list, with its sentence; its page says what to do, and the button does it", async () => {
+    // The first look at a new number does what is missing: until that is over, it would subscribe again by itself. And who looked a moment ago does
+    // not look again, unless a step is asked for.
+    const [{ id }] = (await ask(page, "GET", "/api/v1/connections")).data;
+    const setUp = (body: object): Promise<{ steps: { state: string }[] }> => ask(page, "POST", `/api/v1/connections/${id}/setup`, body);
+    await until("nothing waits at Meta", waitMs, async () => (await setUp({})).steps.every(({ state }) => state !== "pending"));
     await control(page, "POST", "states", { isSubscribed: false, qualityRating: "YELLOW" });
+    await setUp({ steps: ["token"] });
     await page.goto(`${program.url}/connections`);
     await page.getByRole("list", { name: "חיבורים" }).getByRole("link").click();
     await page.getByRole("button", { name: "בדיקה עכשיו" }).click();
@@ -142,21 +148,6 @@ test("How the business does, how its numbers are, and what it may send", async (
     await page.locator("[data-step=register][data-state=done]").waitFor();
     assert.equal(displayPhoneNumber, "972551111111");
     await page.locator("h2").getByText("+972 55-111-1111").waitFor();
-  });
-
-  await t.test("Axe finds nothing in Arabic, in the dark, on a phone; nothing stands wider than the screen", async () => {
-    await page.evaluate("localStorage.setItem('kesher.locale', 'ar'); localStorage.setItem('kesher.theme', 'dark')");
-    await page.setViewportSize({ width: 390, height: 844 });
-    for (const [path, words] of [
-      ["overview", "الواردة"],
-      ["connections", "+972 55-111-1111"],
-      ["templates", "order_update"],
-    ] as const) {
-      await page.goto(`${program.url}/${path}`);
-      await page.getByText(words).first().waitFor();
-      await expectAccessible(page, `${path} ar dark`);
-      assert.equal(await page.evaluate("document.querySelector('main').scrollWidth <= innerWidth"), true, path);
-    }
   });
 
   await t.test("Nothing was refused by the policy, no script failed, nobody else was asked for anything", () => {
