@@ -6,7 +6,10 @@ import { addressGroup, counted } from "../src/core/rate-window.ts";
 import { Rejection } from "../src/core/rejection.ts";
 import type { Principal } from "../src/http/authenticate.ts";
 import { limitRates } from "../src/http/rate-limits.ts";
+import { createStreams, type Streams } from "../src/http/stream.ts";
+import { createWebNode } from "../src/http/web-node.ts";
 import { limits } from "../src/limits.ts";
+import { createHub } from "../src/services/activity/hub.ts";
 import { adminKey, seedWorld, startApi, type Answer } from "./support/api.ts";
 
 const api = await startApi({ after });
@@ -217,6 +220,10 @@ test("a window ends after its time, also when the clock is set back; addresses o
   for (const [ip, group] of groups) assert.equal(addressGroup(ip), group);
 });
 
+function failWith(error: unknown): never {
+  assert.fail(String(error));
+}
+
 function principalOf(kind: Principal["actor"]["kind"], id: string, requestsPerMinute: number | undefined): Principal {
   return {
     isPlatform: false,
@@ -247,3 +254,136 @@ function ratesIn(headers: Headers): (string | null)[] {
     headers.get(name),
   );
 }
+
+test("over two nodes a key gets its rate once, and a tenant its quota of streams, whatever is opened at the same moment; a node that falls silent or stops gives its places back", async () => {
+  const clock = { nowMs: Date.now() };
+  const nodes = [0, 1].map(() => {
+    const open = { count: 0 };
+    const own = createWebNode({ platform: api.platform, openOf: () => open.count, nowMs: () => clock.nowMs, onError: failWith });
+    const actor = { kind: "api_key", id: "one", name: "key", ip: null, requestId: null } as const;
+    const principal: Principal = { ...principalOf("api_key", "one", 10), actor };
+    const limited = limitRates(
+      () => Promise.resolve(principal),
+      () => clock.nowMs,
+      own,
+    );
+    const ask = async (): Promise<number> => {
+      const request = { headers: { authorization: "Bearer one" }, ip: "127.0.0.1", rate: null } as unknown as FastifyRequest;
+      return limited(request).then(
+        () => request.rate?.remaining ?? Number.NaN,
+        (error: unknown) => (error instanceof Rejection && error.code === "rate_limited" ? -1 : assert.fail(String(error))),
+      );
+    };
+    const take = async (): Promise<boolean> => {
+      open.count += 1;
+      const isTaken = await own.takeStream(tenant.id, 5);
+      if (!isTaken) open.count -= 1;
+      return isTaken;
+    };
+    return { own, open, ask, take };
+  });
+  const [first, second] = nodes;
+  assert.ok(first !== undefined && second !== undefined);
+  for (let nth = 0; nth < 6; nth += 1) await first.ask();
+  await first.own.beat();
+  await second.own.beat();
+  assert.deepEqual([await second.ask(), await second.ask(), await second.ask(), await second.ask(), await second.ask()], [3, 2, 1, 0, -1]);
+  await second.own.beat();
+  await first.own.beat();
+  assert.equal(await first.ask(), -1);
+  clock.nowMs += limits.rateWindowMs;
+  assert.equal(await first.ask(), 9, "what was told of a window that is over does not count");
+
+  const taken = await Promise.all(Array.from({ length: 12 }, (_, nth) => (nth % 2 === 0 ? first : second).take()));
+  assert.equal(taken.filter(Boolean).length, 5);
+  assert.equal(first.open.count + (await first.own.streamsElsewhere(tenant.id)), 5);
+  for (const { own, open } of nodes) {
+    open.count = 0;
+    own.streamsChanged(tenant.id);
+    await own.beat();
+  }
+  for (const node of [first, first, first, second, second]) assert.ok(await node.take());
+  // One ends on the first; the second may have its place from the next beat on.
+  first.open.count -= 1;
+  first.own.streamsChanged(tenant.id);
+  await first.own.beat();
+  assert.deepEqual([await second.take(), await second.take()], [true, false]);
+  // The database forgot them, in a crash for example: they are told anew, also where a stream of somebody else comes before the next beat.
+  const owner = await api.session("superuser");
+  const other = await api.tenant();
+  for (const comesFirst of [() => Promise.resolve(true), () => first.own.takeStream(other.id, 100)]) {
+    await owner.query("truncate web_nodes, web_streams");
+    assert.ok(await comesFirst());
+    for (const { own } of [...nodes, ...nodes]) await own.beat();
+    assert.deepEqual([await first.take(), await second.take()], [false, false]);
+  }
+  // The second falls silent.
+  await owner.query("update web_nodes set alive_until = now() - interval '1 second'");
+  await first.own.beat();
+  assert.equal(await first.take(), true);
+  await first.own.stop();
+  assert.equal(await second.own.streamsElsewhere(tenant.id), 0);
+  await second.own.stop();
+});
+
+test("a stream whose place is found while the program stops is not opened, since nobody would end it", async () => {
+  const owner = await api.session("superuser");
+  const node = createWebNode({ platform: api.platform, openOf: (id) => streams.openOf(id), nowMs: Date.now, onError: failWith });
+  const hub = createHub({ app: api.platform, platform: api.platform, onError: failWith });
+  const streams: Streams = createStreams({ app: api.platform, hub, onError: failWith, node });
+  const lock = [tenant.id];
+  await owner.query("select pg_advisory_lock(hashtextextended('streams:' || $1::text, 0))", lock);
+  const reserving = streams.reserve(tenant.id, 5);
+  await streams.close();
+  await owner.query("select pg_advisory_unlock(hashtextextended('streams:' || $1::text, 0))", lock);
+  assert.deepEqual([(await reserving)?.code, streams.openOf(tenant.id)], ["unavailable", 0]);
+  await node.stop();
+});
+
+test("a node tells of itself once in a beat, of the most frequent callers and so many tenants at a time, counts for so long, and does not wait long to leave", async (t) => {
+  const owner = await api.session("superuser");
+  const rows = async <Row>(text: string): Promise<Row[]> => (await owner.query<Row & object>(text)).rows;
+  await rows(
+    `insert into tenants (id, name, slug) select gen_random_uuid(), 'n', 'node-' || n from generate_series(0, ${limits.webNodeStreamsToldMax}) n`,
+  );
+  const make = () => createWebNode({ platform: api.platform, openOf: () => 1, nowMs: () => Date.now(), onError: failWith });
+  const [first, second] = [make(), make()];
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  first.start();
+  t.mock.timers.tick(limits.webNodeBeatMs - 1);
+  t.mock.timers.tick(1);
+  t.mock.timers.reset();
+  while (
+    (await rows(`select from web_nodes where rates = '{}' and alive_until > now() + interval '${limits.webNodeAliveMs - 5_000} ms'`))
+      .length === 0
+  );
+  assert.deepEqual(await rows(`select from web_nodes where alive_until > now() + interval '${limits.webNodeAliveMs} ms'`), []);
+
+  const endsAtMs = Date.now() + limits.rateWindowMs;
+  first.exchange("rare", { count: 1, endsAtMs });
+  for (let nth = 0; nth < limits.webNodeRatesMax; nth += 1) first.exchange(`caller ${nth}`, { count: 2, endsAtMs });
+  await second.beat();
+  for (const { id } of await rows<{ id: string }>("select id from tenants where slug like 'node-%'")) first.streamsChanged(id);
+  await first.beat();
+  await second.beat();
+  const asked = (caller: string): number => second.exchange(caller, { count: 1, endsAtMs });
+  assert.deepEqual([asked("rare"), asked("caller 0"), asked(`caller ${limits.webNodeRatesMax - 1}`)], [0, 2, 2]);
+  const told = "select from web_streams s join tenants t on t.id = s.tenant_id where t.slug like 'node-%'";
+  assert.equal((await rows(told)).length, limits.webNodeStreamsToldMax);
+  await first.beat();
+  assert.equal((await rows(told)).length, limits.webNodeStreamsToldMax + 1);
+
+  await rows("begin");
+  await rows("lock table web_nodes");
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let isStopped = false;
+  const stopped = second.stop().then(() => void (isStopped = true));
+  t.mock.timers.tick(limits.webNodeLeaveMsMax - 1);
+  await Promise.resolve();
+  assert.ok(!isStopped);
+  t.mock.timers.tick(1);
+  await stopped;
+  t.mock.timers.reset();
+  await rows("rollback");
+  await first.stop();
+});

@@ -164,6 +164,7 @@ const reachable = new Set([
   "GET /api/v1/conversations/{}",
   "GET /api/v1/conversations/{}/window",
   "GET /api/v1/conversations/{}/messages",
+  "GET /api/v1/conversations/{}/waiting",
   "PATCH /api/v1/conversations/{}",
   "POST /api/v1/conversations/{}/read",
   "POST /api/v1/conversations/{}/unread",

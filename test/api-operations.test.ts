@@ -147,3 +147,89 @@ test("bad bodies, types, sizes and texts are problems with a field, never errors
     assert.deepEqual([answer.status, answer.json.code], [404, "not_found"], path);
   }
 });
+
+test("The operator sees at a glance what is wrong on the platform, the gravest first; a tenant's key does not", async () => {
+  const { id: tenantId, key } = await api.tenant();
+  const world = await seedWorld(api, tenantId);
+  const refused = await api.call("GET", "/api/v1/platform/state", { key });
+  assert.equal(refused.status, 403);
+  const superuser = await api.session("superuser");
+  const fiveMinutesAgo = new Date(Date.now() - 300_000).toISOString();
+  await superuser.query(
+    `insert into webhook_pending (kind, account, delivery_ids, updates, counted_deliveries, created_at)
+     values ('whatsapp-messages', 'w', array[gen_random_uuid()], 7, 1, $1)`,
+    [fiveMinutesAgo],
+  );
+  await superuser.query(
+    `insert into whatsapp_connection_checks (tenant_id, connection_id, check_name, state, code, since, checked_at, data)
+     values ($1, $2, 'token', 'problem', 'token_invalid', $3, now(), '{}') on conflict (tenant_id, connection_id, check_name)
+     do update set state = 'problem', code = 'token_invalid', since = $3`,
+    [tenantId, world.connectionId, fiveMinutesAgo],
+  );
+  const { status, json } = await api.call("GET", "/api/v1/platform/state", { key: adminKey });
+  assert.equal(status, 200, JSON.stringify(json));
+  const codes = json.findings.map(({ code, state }: { code: string; state: string }) => `${code} ${state}`);
+  assert.equal(codes[0], "inbound_late problem");
+  assert.ok(codes.includes("connections_failing problem") && codes.includes("no_sender problem"), codes.join(", "));
+  assert.ok(codes.indexOf("parked warning") > codes.indexOf("connections_failing problem"), codes.join(", "));
+  assert.deepEqual([json.inbound.count >= 7, json.inbound.oldestAt], [true, fiveMinutesAgo]);
+  const failing = json.connections.list.find(({ connectionId }: { connectionId: string }) => connectionId === world.connectionId);
+  assert.deepEqual([failing.tenantId, failing.code, failing.since], [tenantId, "token_invalid", fiveMinutesAgo]);
+  await superuser.query("delete from webhook_pending where account = 'w'");
+});
+
+test("The operator sees who has used how much of its quota, and what is set shows at once", async () => {
+  const { id: tenantId, key } = await api.tenant();
+  assert.equal((await api.call("GET", "/api/v1/platform/usage", { key })).status, 403);
+  await api.call("PATCH", `/api/v1/tenants/${tenantId}`, { key: adminKey, body: { quotas: { sendsPerDay: 0, openStreams: 3 } } });
+  await (await api.session("superuser")).query("update tenant_quotas set day = current_date, sends = 0 where tenant_id = $1", [tenantId]);
+  const { json } = await api.call("GET", "/api/v1/platform/usage?limit=1", { key: adminKey });
+  assert.deepEqual(
+    json.data.map(({ name: _name, ...rest }: { name: string }) => rest),
+    [{ tenantId, sendsToday: 0, sendsPerDay: 0, openStreams: 3 }],
+  );
+  assert.notEqual(json.next, null);
+  const state = await api.call("GET", "/api/v1/platform/state", { key: adminKey });
+  assert.ok(state.json.findings.some(({ code }: { code: string }) => code === "quotas_spent"));
+});
+
+test("Counts and lists of the operator's look stop at their bounds", async () => {
+  const { id: tenantId } = await api.tenant();
+  const { connectionId } = await seedWorld(api, tenantId);
+  const superuser = await api.session("superuser");
+  const extra = limits.platformListMax + 1;
+  await superuser.query(
+    `with n as (
+       insert into whatsapp_connections (tenant_id, id, account_id, phone_number_id, state)
+       select $1, gen_random_uuid(), c.account_id, 'many-' || g, 'connected' from generate_series(1, $3::int) g, whatsapp_connections c where c.id = $2
+       returning tenant_id, id
+     )
+     insert into whatsapp_connection_checks (tenant_id, connection_id, check_name, state, code, since, checked_at, data)
+     select tenant_id, id, 'token', 'problem', 'token_invalid', now(), now(), '{}' from n`,
+    [tenantId, connectionId, extra],
+  );
+  await superuser.query(
+    `insert into parked_updates (id, delivery_id, update_index, kind, app_key, reason, detail, update_json, received_at, parked_at)
+     select gen_random_uuid(), gen_random_uuid(), 0, 'whatsapp-messages', '', 'bad_update', '', '{}', now(), now() from generate_series(1, $1::int)`,
+    [limits.platformCountMax + 1],
+  );
+  const lateAt = new Date(Date.now() - 600_000).toISOString();
+  await superuser.query("set session_replication_role = replica");
+  await superuser.query(
+    `insert into whatsapp_sends (tenant_id, message_id, connection_id, conversation_id, state, due_at, is_freeform, created_at)
+     select $1, gen_random_uuid(), $2, gen_random_uuid(), case when g <= $3 then 'scheduled' else 'queued' end,
+       case when g <= $3 then now() + interval '7 d' else $4::timestamptz end, true, now()
+     from generate_series(1, $3::int + 1) g`,
+    [tenantId, connectionId, limits.platformCountMax + 1, lateAt],
+  );
+  const { json } = await api.call("GET", "/api/v1/platform/state", { key: adminKey });
+  assert.equal(json.connections.list.length, limits.platformListMax);
+  assert.ok(json.connections.failing > limits.platformListMax);
+  const parked = json.parked.reduce((sum: number, { count }: { count: number }) => sum + count, 0);
+  assert.equal(parked, limits.platformCountMax);
+  // Whatever else waits, what is late is seen.
+  const { count, oldestAt, scheduled } = json.outbound;
+  assert.deepEqual({ count, oldestAt, scheduled }, { count: 1, oldestAt: lateAt, scheduled: limits.platformCountMax });
+  await superuser.query("delete from whatsapp_sends where tenant_id = $1", [tenantId]);
+  await superuser.query("delete from parked_updates where app_key = '' and tenant_id is null and detail = ''");
+});

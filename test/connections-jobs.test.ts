@@ -5,11 +5,11 @@ import { systemActor } from "../src/core/actor.ts";
 import { limits } from "../src/limits.ts";
 import { connectionJobs } from "../src/queue/workers/connections.worker.ts";
 import { createMetaApps, listApps, putApp, rotateAppSecret } from "../src/services/tenants/apps.ts";
-import { disconnectNumber } from "../src/services/whatsapp/connection-disconnect.ts";
-import { probeConnection } from "../src/services/whatsapp/connection-probe.ts";
-import { readStatus } from "../src/services/whatsapp/connection-status.ts";
-import { runProbe, sweepConnections } from "../src/services/whatsapp/connection-sweep.ts";
-import type { ConnectionTools } from "../src/services/whatsapp/connection-tools.ts";
+import { disconnectNumber } from "../src/services/whatsapp/connections/disconnect.ts";
+import { probeConnection } from "../src/services/whatsapp/connections/probe.ts";
+import { readStatus } from "../src/services/whatsapp/connections/status.ts";
+import { countNumbers, runProbe, sweepConnections } from "../src/services/whatsapp/connections/sweep.ts";
+import type { ConnectionTools } from "../src/services/whatsapp/connections/tools.ts";
 import { createAppSecrets } from "../src/webhooks/app-secrets.ts";
 import { bodyOf, bodyOfChanges, message } from "./support/bodies.ts";
 import { accepts, outboxOf, refusal, rowOf, scriptedGraph } from "./support/outbox.ts";
@@ -152,12 +152,31 @@ test("Numbers are looked at every half hour, a thousand in a sweep, spread over 
 
 test("A job for a number that is gone or disconnected asks nobody and does not come again", async () => {
   const number = await rig.connect(await rig.tenant());
-  const { "connection-probe": probe, "connection-sweep": sweep } = connectionJobs({ ...tools, ingest: rig.ingest });
+  const outcomes: string[] = [];
+  const { "connection-probe": probe, "connection-sweep": sweep } = connectionJobs({
+    ...tools,
+    ingest: rig.ingest,
+    onProbed: ({ outcome, ms }) => void outcomes.push(ms >= 0 ? outcome : `${ms} ms`),
+  });
   await probe({ tenantId: number.tenantId, connectionId: "00000000-0000-7000-8000-000000000000", why: "due" });
   await rig.sql("update whatsapp_connections set state = 'disconnected' where id = $1", [number.id]);
   await probe({ tenantId: number.tenantId, connectionId: number.id, why: "due" });
   await sweep();
   assert.deepEqual([asked, (await readStatus(rig.app, number.scope, number.id)).checks], [[], []]);
+  const looked = await rig.connect(number.tenantId);
+  const job = { tenantId: looked.tenantId, connectionId: looked.id };
+  await probe({ ...job, why: "due" });
+  await probe({ ...job, why: "trouble" });
+  await assert.rejects(probe({ ...job, connectionId: "no id", why: "due" }));
+  assert.deepEqual(outcomes, ["gone", "gone", "unreached", "spared", "failed"]);
+  // What the metrics show of them.
+  const counted = await countNumbers(rig.platform);
+  assert.ok(counted.some(({ state, code }) => state === "disconnected" && code === "none"));
+  const [all] = await rig.sql<{ numbers: number }>("select count(*)::int as numbers from whatsapp_connections");
+  assert.equal(
+    counted.reduce((sum, { numbers }) => sum + numbers, 0),
+    all?.numbers,
+  );
 });
 
 test("Silence is measured against the number's own past, and a conversation on standby says that another system holds it", async () => {

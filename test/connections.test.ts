@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { tenantScope } from "../src/core/scope.ts";
 import { limits } from "../src/limits.ts";
 import type { SandboxNumber } from "../src/sandbox/sandbox.ts";
-import { probeConnection } from "../src/services/whatsapp/connection-probe.ts";
+import { probeConnection } from "../src/services/whatsapp/connections/probe.ts";
 import { adminKey, type Answer } from "./support/api.ts";
 import { startConnectionRig, verdictOf } from "./support/connections.ts";
 
@@ -107,6 +107,24 @@ test("A tenant's claim is refused before anything is written unless its token op
   assert.equal((await rig.as(key)("POST", "connections", { ...idsOf(free), tenantId: other.id })).status, 404, "another tenant");
   assert.deepEqual(await rows("select id from whatsapp_accounts where tenant_id = $1", [tenantId]), []);
   assert.deepEqual(await deedsOf(tenantId), []);
+});
+
+test("A tenant's own app is taken back once no account is connected by it; another tenant's is not there", async () => {
+  const { id: tenantId, key } = await rig.tenant();
+  const other = await rig.tenant();
+  const app = { appId: "99", appSecret: "s", verifyToken: "v" };
+  await operator("POST", "apps", { tenantId, ...app });
+  const [mine] = (await rig.as(key)("GET", "apps")).json.data;
+  const number = sandbox.addNumber();
+  const body = { ...idsOf(number), tenantId, appKey: mine.appKey };
+  assert.equal((await operator("POST", "connections", body)).status, 201);
+  assert.equal((await rig.as(key)("DELETE", `apps/${mine.id}`)).status, 409);
+  await operator("POST", "apps", { tenantId, ...app, appId: "100" });
+  const [free] = (await rig.as(key)("GET", "apps")).json.data;
+  assert.equal((await rig.as(other.key)("DELETE", `apps/${free.id}`)).status, 404);
+  assert.equal((await rig.as(key)("DELETE", `apps/${free.id}`)).status, 204);
+  assert.deepEqual((await rig.as(key)("GET", "apps")).json.data.length, 1);
+  assert.ok((await deedsOf(tenantId)).includes("meta_app.removed"));
 });
 
 test("The operator is believed: without Graph the number is connected, what is missing waits, and the next look does it", async () => {

@@ -6,9 +6,9 @@ import type { SeenIdentity } from "../src/core/evidence.ts";
 import { tenantScope } from "../src/core/scope.ts";
 import type { Db } from "../src/db/pool.ts";
 import { tenantTransaction, transaction, type Tx } from "../src/db/transaction.ts";
-import { makeLinkCache } from "../src/services/whatsapp/contact-link-cache.ts";
-import { unmergeContact } from "../src/services/whatsapp/contact-merge.ts";
-import { resolveContacts, type Resolved, type Sighting } from "../src/services/whatsapp/contacts.ts";
+import { makeLinkCache } from "../src/services/whatsapp/contacts/link-cache.ts";
+import { unmergeContact } from "../src/services/whatsapp/contacts/merge.ts";
+import { resolveContacts, type Resolved, type Sighting } from "../src/services/whatsapp/contacts/contacts.ts";
 import { withDatabase } from "./support/database.ts";
 import { anyHistory } from "./support/identities.ts";
 import { checkRows, claims, expected, grouped, makeWorld, placed, receive, sighting, type World } from "./support/people.ts";
@@ -102,6 +102,39 @@ test("histories that several transactions learn at the same time end with the sa
     }),
     { numRuns: 20 },
   );
+});
+
+test("people whom a tie that moved later held together stay one when a sighting in between said so", async () => {
+  const world = await makeWorld(admin, ingest);
+  const links = [{ by: "previous_user_id", previousUserId: "IL.a", userId: null, phone: null }] as const;
+  const phone = "972503";
+  const batches = [
+    [
+      sighting(world, 1_000, { userId: "IL.a" }),
+      sighting(world, 28_000, { scope: "portfolio", phone, userId: "IL.a" }),
+      sighting(world, 26_000, { phone, links }),
+    ],
+    [sighting(world, 30_000, { phone, userId: "IL.a" })],
+    [sighting(world, 4_000, { scope: "portfolio", phone, userId: "IL.e" })],
+  ];
+  for (const batch of batches) await receive(world, batch);
+  assert.equal(new Set([...(await placed(world)).values()].map((one) => one.contactId)).size, 1);
+  // It says nothing new a second time: two reads, and neither a lock nor a new version of the tenant's people.
+  assert.deepEqual(await statementsOf(batches[1] ?? []), ["contacts.known", "contacts.bonds_of"]);
+});
+
+test("a phone that is left in the same batch is another person's afterwards, even for messages whose sender was on record", async () => {
+  const world = await makeWorld(admin, ingest);
+  const phone = "972501";
+  const before = sighting(world, 1_000, { phone });
+  const leaves = sighting(world, 1_000, { phone, links: [{ by: "previous_phone", previousPhone: phone, userId: null, phone: null }] });
+  const after = sighting(world, 2_000, { phone });
+  await receive(world, [before]);
+  await receive(world, [leaves, after]);
+  const at = await placed(world);
+  assert.equal(at.get(leaves.waMessageId)?.contactId, at.get(before.waMessageId)?.contactId);
+  assert.notEqual(at.get(after.waMessageId)?.contactId, at.get(before.waMessageId)?.contactId);
+  await checkRows(world);
 });
 
 /** As the worker does with SQLSTATE 40. */

@@ -4,7 +4,7 @@ import { tenantScope } from "../src/core/scope.ts";
 import { newId } from "../src/db/new-id.ts";
 import type { Db } from "../src/db/pool.ts";
 import { tenantTransaction, transaction, type Tx } from "../src/db/transaction.ts";
-import { resolveContacts } from "../src/services/whatsapp/contacts.ts";
+import { resolveContacts } from "../src/services/whatsapp/contacts/contacts.ts";
 import {
   getConversation,
   getConversationById,

@@ -8,7 +8,9 @@ import { BodyMaker, MetaClient, type Body } from "./support/meta-client.ts";
 import { makeProgram, setUpNumbers, type Program, type WhatsAppNumber } from "./support/program.ts";
 
 const failpoint = "worker.mid_batch:kill_on_poison";
+/** On a machine that needs seconds for a start, as long as so many starts; five of them are needed. */
 const appliedMsMax = 30_000;
+const appliedStartsMax = 8;
 
 test("an update that kills the process is parked within 30 s and all its neighbours are applied", { timeout: 120_000 }, async (t) => {
   const program = await makeProgram(t);
@@ -27,12 +29,12 @@ test("an update that kills the process is parked within 30 s and all its neighbo
     maker.statuses(),
   ];
   await program.kill();
-  await deliverWithoutWorkers(program, bodies, ledger);
+  const startMs = await deliverWithoutWorkers(program, bodies, ledger);
 
   const began = performance.now();
   const { deaths } = await superviseUntilApplied(program);
   const ms = performance.now() - began;
-  assert.ok(ms < appliedMsMax, `applied only after ${Math.round(ms)} ms`);
+  assert.ok(ms < Math.max(appliedMsMax, appliedStartsMax * startMs), `applied only after ${Math.round(ms)} ms`);
   assert.ok(deaths > 0, "the poison did not kill anything");
   // Found by chance, together, three times alone; then it is parked unread.
   assert.ok(deaths <= 5, `it killed ${deaths} times`);
@@ -46,9 +48,9 @@ test("an update that kills the process is parked within 30 s and all its neighbo
   await assertParked(program, numbers, bodies);
 });
 
-/** Taken in by a program that dies before its workers can see anything: all of it is found by the next one. */
-async function deliverWithoutWorkers(program: Program, bodies: readonly Body[], ledger: Ledger): Promise<void> {
-  await program.start("worker.claimed:hang");
+/** Taken in by a program that dies before its workers can see anything: all of it is found by the next one. Answers how long it took to start. */
+async function deliverWithoutWorkers(program: Program, bodies: readonly Body[], ledger: Ledger): Promise<number> {
+  const startMs = await program.start("worker.claimed:hang");
   const client = new MetaClient({ url: program.url, concurrency: 1 });
   for (const body of bodies) {
     const { verdict, status } = await client.post(body.json);
@@ -57,6 +59,7 @@ async function deliverWithoutWorkers(program: Program, bodies: readonly Body[], 
   }
   client.close();
   await program.kill();
+  return startMs;
 }
 
 /** What systemd or Docker does: starts it again whenever it ends. */

@@ -86,9 +86,11 @@ test(
     await other.start();
     const number = await connect(other, sandbox);
     await everybodyWrites(other, sandbox, number);
-    const load = startSendLoad([other], number, { phones, callers });
+    // Each node sends first of all what it was asked for itself: who is to freeze in mid-send must be asked, too.
+    const load = startSendLoad([frozen, other], number, { phones, callers });
     t.after(() => load.stop());
     await until("one of them is frozen in mid-send", 30_000, () => isStopped(frozen));
+    load.leave(frozen);
     const sql = await connectSql(superuser);
     t.after(() => sql.end());
     const heldMs = await until("nothing is held by the one that is frozen", 15_000, async () => {

@@ -30,6 +30,7 @@ const entries = Object.entries(lock.packages).filter(([place]) => place !== "");
 
 /** Each package that is asked for by name, and why it is trusted with its work. A new one is looked at before it stands here. */
 const reviewed: Readonly<Record<string, string>> = {
+  "@fastify/fast-json-stringify-compiler": "the framework's own serializers, made when they are first used; of its makers (decisions/0008)",
   "@fastify/multipart": "uploads, bounded and streamed; of the framework's makers (decisions/0008)",
   "@fastify/swagger": "the description of the API from its schemas (decisions/0013)",
   "@fastify/swagger-ui": "the page of that description, served from here (decisions/0013)",

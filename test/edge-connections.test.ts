@@ -1,6 +1,7 @@
 /** Connections that are slow, silent, idle, half open, or too many: they end, and nobody else waits for them. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { after, test } from "node:test";
@@ -114,6 +115,35 @@ test("heads and bodies that come byte by byte are cut off in their time with an 
     );
   }
 });
+
+test("a request has httpRequestMsMax, a connection waits httpKeepAliveMs for its next one, and a peer that is silent for keepAliveDelayMs is probed", async (t) => {
+  const { server, port } = await serve(t, (_request, response) => response.end("here"));
+  assert.equal(server.requestTimeout, limits.httpRequestMsMax);
+  assert.equal(server.keepAliveTimeout, limits.httpKeepAliveMs);
+  const socket = await dial(port);
+  socket.write(get);
+  const [said] = (await once(socket, "data")) as [Buffer];
+  assert.equal(answersIn(said.toString("latin1"))[0]?.headers.get("keep-alive"), `timeout=${limits.httpKeepAliveMs / 1_000}`);
+  if (process.platform === "linux")
+    assert.equal(Math.ceil((await probedInMs(port, socket.localPort ?? 0)) / 1_000), limits.keepAliveDelayMs / 1_000);
+  socket.destroy();
+  const short = await serve(t, (_request, response) => response.end("here"), {}, { keepAliveTimeout: 50, keepAliveTimeoutBuffer: 0 });
+  const idle = await dial(short.port);
+  idle.write(get);
+  await once(idle.resume(), "close");
+});
+
+/** What the kernel says about this side's connection; its clock has hundredths of a second. */
+async function probedInMs(localPort: number, remotePort: number): Promise<number> {
+  const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, "0");
+  const lines = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((line) => line.trim().split(/ +/));
+  const line = lines.find(
+    ([, local, remote]) => local?.endsWith(`:${hex(localPort)}`) === true && remote?.endsWith(`:${hex(remotePort)}`) === true,
+  );
+  const [kind, when = ""] = (line?.[5] ?? "").split(":");
+  assert.equal(kind, "02", "a timer for probes is set");
+  return Number.parseInt(when, 16) * 10;
+}
 
 test("what cannot be read behind a request that is being answered puts nothing into that answer", async (t) => {
   const { port } = await serve(t, (_request, response) => {

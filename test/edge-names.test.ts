@@ -160,8 +160,13 @@ type Schema = {
   format?: string;
 };
 
-/** Fields that are called a name and are none that is shown: what Meta's shape asks for, word for word. */
-const meant: ReadonlySet<string> = new Set(["POST /api/v1/templates/{id}/preview: parameters.tapTarget.title"]);
+/** Fields that are called a name and are none that is shown: what Meta's shape asks for, word for word, or of letters, digits and underscores alone. */
+const meant: ReadonlySet<string> = new Set([
+  "POST /api/v1/templates/{id}/preview: parameters.tapTarget.title",
+  "POST /api/v1/templates: name",
+  "POST /api/v1/templates: examples.[].name",
+  "PUT /api/v1/templates/{id}: examples.[].name",
+]);
 
 test("every field of the API that is called a name is taken so, those of routes to come too", async () => {
   const { json } = await api.call("GET", "/openapi.json");

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { systemActor } from "../src/core/actor.ts";
 import { tenantScope } from "../src/core/scope.ts";
 import { limits } from "../src/limits.ts";
 import { eraseContact } from "../src/services/privacy/erase.ts";
 import { getJob } from "../src/services/privacy/jobs.ts";
 import { erasureSteps } from "../src/services/privacy/steps.ts";
+import { setOptOut } from "../src/services/whatsapp/contacts/opt-outs.ts";
 import { sendMessage } from "../src/services/whatsapp/outbox/send-message.ts";
 import { readStats } from "./support/privacy-stats.ts";
 import { bodyOf, echo, message, status } from "./support/bodies.ts";
@@ -452,4 +454,46 @@ test("No role deletes a conversation from under its messages", async () => {
   await session.query("delete from whatsapp_sends");
   await assert.rejects(session.query("delete from whatsapp_conversations where id = $1", [theirs.conversationId]), { code: "23503" });
   await session.query("rollback");
+});
+
+test("Who opted out of marketing and was erased is left alone still under each address, until they or a person of the business say otherwise; nothing tells who it was", async () => {
+  const number = await rig.connect(await rig.tenant());
+  const box = outboxOf(rig, number);
+  const tools = { ...box.tools, nowMs: () => rig.clock.nowMs, hasher: privacy.deps.hasher };
+  const person = makePerson("o");
+  rig.clock.nowMs = Date.now();
+  const says = async (words: string): Promise<string> => {
+    // Later than the erasure before it, in whole seconds.
+    rig.clock.nowMs += 5_000;
+    await rig.receive(bodyOf(message(number, person, `wamid.${randomDigits()}`, rig.clock.nowMs, { type: "text", text: { body: words } })));
+    await rig.drain({ suppression });
+    const [row] = await rig.sql<{ id: string }>(
+      `select contact_id as id from whatsapp_contact_addresses where tenant_id = $1 and kind = 'phone' and value = $2`,
+      [number.tenantId, person.phone],
+    );
+    return row?.id ?? assert.fail("no contact");
+  };
+  const offer = (to: object): Promise<{ id: string }> => {
+    const content = { type: "template", name: "sale", language: "he" };
+    return sendMessage(tools, number.scope, { connectionId: number.id, content, ...to }, { origin: "api", idempotencyKey: null });
+  };
+  const optedOut = { code: "opted_out" };
+  const contactId = await says("stop");
+  await assert.rejects(offer({ to: { waId: person.phone } }), optedOut);
+  await privacy.erase(number.tenantId, contactId);
+  assert.deepEqual(await grepAll(rig, privacy.folder, [person.phone, person.userId]), []);
+  for (const to of [{ to: { waId: person.phone } }, { to: { userId: person.userId } }]) await assert.rejects(offer(to), optedOut);
+  const elsewhere = await rig.connect(await rig.tenant());
+  const content = { type: "template", name: "sale", language: "he" };
+  const call = { origin: "api", idempotencyKey: null } as const;
+  await sendMessage(tools, elsewhere.scope, { connectionId: elsewhere.id, content, to: { waId: person.phone } }, call);
+
+  // Erased once more without another word, they are left alone still.
+  await privacy.erase(number.tenantId, await says("hello again"));
+  const third = await says("and again");
+  await assert.rejects(offer({ to: { waId: person.phone } }), optedOut);
+  await setOptOut(tools, number.scope, third, { isOptedOut: false, actor: systemActor });
+  await offer({ to: { waId: person.phone } });
+  await privacy.erase(number.tenantId, third);
+  await offer({ to: { waId: person.phone } });
 });

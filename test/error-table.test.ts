@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorActions, type ErrorAction } from "../src/contract/messages.ts";
 import { actionSentences } from "../src/services/whatsapp/graph/error-actions.ts";
+import { errorSentences } from "../src/services/whatsapp/graph/error-sentences.ts";
 import { errorFact, type ErrorClass } from "../src/services/whatsapp/graph/errors.ts";
 import { shownError } from "../src/services/whatsapp/message-list.ts";
 
@@ -97,6 +98,7 @@ test("A failed message shows what can be done in the tenant's language, in Engli
   ] as const) {
     const shown = shownError(error, locale);
     assert.deepEqual([shown?.action, shown?.actionSentence], ["use_template", actionSentences.use_template[language]]);
+    assert.deepEqual(shown?.sentences, { what: errorSentences.windowClosed, action: actionSentences.use_template });
   }
   assert.deepEqual(shownError({ code: null, title: "t", details: null }, "he"), {
     code: null,
@@ -106,6 +108,7 @@ test("A failed message shows what can be done in the tenant's language, in Engli
     sentence: null,
     action: null,
     actionSentence: null,
+    sentences: null,
   });
   assert.equal(shownError({ code: null, title: null, details: null }, "he"), null);
 });

@@ -39,6 +39,18 @@ const claimTurn = (shares: LaneShares, turn: Turn, prefers: Preference): Promise
       claimIn(tx, { accountsMax: limits.claimAccountsMax, rowsMax: limits.claimRowsMax, ...helping, prefers }),
     ),
   );
+/** A moment ago one account alone had a large backlog, and another a small one. */
+const flooded = async (shares: LaneShares): Promise<void> => {
+  for (const [account, updates] of [
+    ["flood before", limits.smallBacklogUpdatesMax + 1],
+    ["quiet before", 1],
+  ] as const) {
+    await queue(account, 1, { updates });
+    const turn = shares.begin();
+    await claimTurn(shares, turn, "small");
+    shares.end(turn);
+  }
+};
 const accountsOf = (rows: readonly PendingRow[]): string[] => [...new Set(rows.map((row) => row.account))];
 const rowsOf = (rows: readonly PendingRow[], account: string): number => rows.filter((row) => row.account === account).length;
 const left = async (account: string): Promise<number> =>
@@ -155,14 +167,17 @@ test("through the whole path a quiet tenant's message is applied in the first tu
   await rig.drain();
 });
 
-test("the loops of a lane never work on one account together, and none of them takes small and large backlogs at once", async () => {
-  const shares = sharesOf({ nowMs: 0 });
-  const small = Array.from({ length: 20 }, (_, index) => `small ${index}`);
+test("beside a flood the loops of a lane never work on one account together, and none takes small and large backlogs at once", async () => {
+  const { promise: rested, resolve } = Promise.withResolvers<void>();
+  const shares = sharesOf({ nowMs: 0 }, resolve);
+  await flooded(shares);
+  const small = Array.from({ length: 10 }, (_, index) => `small ${index}`);
   for (const account of small) await queue(account, 2);
   await queue("large", 3, { updates: limits.smallBacklogUpdatesMax });
   await queue("edge", 1, { updates: limits.smallBacklogUpdatesMax });
   const turns = Array.from({ length: limits.laneLoopsMax }, () => shares.begin());
-  const claims = await Promise.all(turns.map((turn, index) => claimTurn(shares, turn, index === 0 ? "small" : "large")));
+  const claims: ClaimedRow[][] = [];
+  for (const [index, turn] of turns.entries()) claims.push(await claimTurn(shares, turn, index === 0 ? "small" : "large"));
   assert.deepEqual(
     claims.map((rows) => [...new Set(rows.map((row) => row.account))].toSorted()),
     [["edge", ...small].toSorted(), ["large"]],
@@ -173,11 +188,15 @@ test("the loops of a lane never work on one account together, and none of them t
   assert.deepEqual([shares.isWanted(new Set(["small 1", "large"])), shares.isWanted(new Set(["small 1", "new"]))], [false, true]);
   assert.deepEqual(accountsOf(await claimTurn(shares, shares.begin(), "large")), ["new"]);
   for (const turn of turns) shares.end(turn);
-  assert.deepEqual(accountsOf(await claimTurn(shares, shares.begin(), "large")), ["small 1"]);
+  assert.deepEqual([shares.isWanted(new Set(["small 1"])), shares.isWanted(new Set(["large"]))], [true, false]);
+  await rested;
+  // What is left of the large one is small by now.
+  assert.deepEqual(accountsOf(await claimTurn(shares, shares.begin(), "large")), ["large", "small 1"]);
 });
 
 test("a turn that failed has its own accounts again, and so have others when it has ended", async () => {
   const shares = sharesOf({ nowMs: 0 });
+  await flooded(shares);
   await queue("a", 1);
   const turn = shares.begin();
   const failed = transaction(rig.ingest, async (tx) => {
@@ -228,6 +247,26 @@ test("while small backlogs are served a large one gets small helpings and rests 
   clock.nowMs += limits.sharedLaneMs;
   assert.equal(await helping(), limits.claimUpdatesMax);
   assert.equal(shares.isWanted(new Set(["flood"])), true);
+});
+
+test("several large backlogs are no flood: all share in whole claims, side by side in the loops, and rest after none", async () => {
+  const shares = sharesOf({ nowMs: 0 });
+  const serve = async (prefers: Preference): Promise<[Turn, number]> => {
+    const turn = shares.begin();
+    const rows = await claimTurn(shares, turn, prefers);
+    return [turn, rows.reduce((sum, row) => sum + row.updates, 0)];
+  };
+  await queue("quiet", 1);
+  const [small] = await serve("small");
+  await queue("first", 60, { updates: 50 });
+  await queue("second", 60, { updates: 50 });
+  const [both, updates] = await serve("large");
+  assert.deepEqual([both.accounts, updates], [new Set(["first", "second"]), limits.claimUpdatesMax]);
+  await queue("third", 60, { updates: 50 });
+  const [third, more] = await serve("small");
+  assert.deepEqual([third.accounts, more], [new Set(["first", "second", "third"]), limits.claimUpdatesMax]);
+  for (const turn of [small, both, third]) shares.end(turn);
+  assert.equal(shares.isWanted(new Set(["first", "second", "third"])), true);
 });
 
 test("a turn with much to do stands aside for turns with little to do, in all not for longer than it must", async () => {

@@ -8,10 +8,11 @@ import { transaction, type Tx } from "../src/db/transaction.ts";
 import { newId } from "../src/db/new-id.ts";
 import { appendActivity, type ActivityEvent } from "../src/services/activity/append.ts";
 import { listActivity } from "../src/services/activity/list.ts";
+import { lockConversations } from "../src/services/whatsapp/outbox/turns.ts";
 import { insertMessages, type MessageRow } from "../src/services/whatsapp/messages.ts";
 import type { Failpoint } from "../src/failpoint.ts";
 import type { Lane } from "../src/services/whatsapp/graph/updates.ts";
-import { bodyOf, changeOf, bodyOfChanges, echo, message, status } from "./support/bodies.ts";
+import { bodyOf, changeOf, bodyOfChanges, echo, failed, message, status } from "./support/bodies.ts";
 import { until } from "./support/program.ts";
 import { startRig, type Connected } from "./support/worker.ts";
 
@@ -195,6 +196,47 @@ test("a status and its message that are applied at the same moment find each oth
     await rig.drain();
     assert.equal(await statusOf(id), "delivered", `${first} was first`);
   }
+});
+
+test("a failure that Meta reports waits for its conversation before it takes its message, so nobody who holds the one and wants the other waits in a circle", async () => {
+  const mine = await number();
+  const [told, unheard] = [nextId(), newId(rig.clock.nowMs)];
+  await rig.receive(bodyOf(echo(mine, "972501", told, rig.clock.nowMs)));
+  await rig.drain();
+  // One whose answer from Graph nobody has recorded yet: only Meta's echo of our id tells whose failure it is.
+  await rig.sql(
+    `insert into whatsapp_messages (tenant_id, id, connection_id, conversation_id, direction, origin, type, role, content, status, wa_timestamp, created_at)
+     select tenant_id, $2, connection_id, id, 'outbound', 'api', 'text', 'message', '{}', 'pending', now(), now()
+     from whatsapp_conversations where connection_id = $1`,
+    [mine.id, unheard],
+  );
+  const ownMessages = await rig.sql<{ id: string; conversationId: string }>(
+    `select id, conversation_id as "conversationId" from whatsapp_messages where connection_id = $1`,
+    [mine.id],
+  );
+  for (const failure of [
+    failed(mine, told, rig.clock.nowMs, 131_026),
+    failed(mine, nextId(), rig.clock.nowMs, 131_026, { biz_opaque_callback_data: unheard }),
+  ]) {
+    await rig.receive(bodyOf(failure));
+    const recording = await held((tx) =>
+      lockConversations(
+        tx,
+        ownMessages.map(({ conversationId }) => ({ tenantId: mine.tenantId, conversationId })),
+      ),
+    );
+    const turn = rig.turn("whatsapp-statuses");
+    assert.equal(await untilBlockedOrDone(turn), "blocked");
+    const free = await rig.sql(`select from whatsapp_messages where connection_id = $1 for update skip locked`, [mine.id]);
+    assert.equal(free.length, ownMessages.length);
+    await recording.commit();
+    await turn;
+  }
+  const ended = await rig.sql<{ status: string }>(`select status from whatsapp_messages where connection_id = $1`, [mine.id]);
+  assert.deepEqual(
+    ended.map(({ status: word }) => word),
+    ["failed", "failed"],
+  );
 });
 
 test("a customer's earlier word that arrives late moves no window back", async () => {

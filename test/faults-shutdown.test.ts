@@ -1,6 +1,7 @@
 /** Ends that are wanted: a rolling restart behind a proxy loses no request, and SIGTERM leaves nothing behind within 10 s. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { limits } from "../src/limits.ts";
 import { createRandom } from "../src/sandbox/random.ts";
 import { assertLedger, Ledger, untilApplied } from "./support/ledger.ts";
 import { BodyMaker, MetaClient, randomMoment, startLoad } from "./support/meta-client.ts";
@@ -28,8 +29,11 @@ test("a rolling restart of two nodes behind a proxy loses no request", { timeout
   for (const node of nodes) {
     const okBefore = ledger.posts.ok;
     await until("requests flow", 20_000, () => ledger.posts.ok > okBefore + 50);
+    const began = performance.now();
     node.signal("SIGTERM");
     assert.deepEqual(await node.ended(), { code: 0, signal: null }, node.output);
+    const ms = performance.now() - began;
+    assert.ok(ms >= limits.drainGraceMs && ms < stopMsMax, `${Math.round(ms)} ms`);
     await node.start();
   }
   await load.stop();

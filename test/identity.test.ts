@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { emptyEvidence, knowAddress, knowBond, knowTie, type Evidence, type SeenIdentity } from "../src/core/evidence.ts";
-import { addressesOf, contactMaker, deriveCanonicals, findContact, findSettled, isLocal, place, record } from "../src/core/identity.ts";
+import {
+  addressesOf,
+  contactMaker,
+  contactsToCompare,
+  deriveCanonicals,
+  findContact,
+  findSettled,
+  isLocal,
+  place,
+  record,
+} from "../src/core/identity.ts";
 import { ownerAt } from "../src/core/phone-owner.ts";
 import { compareText, hasSameNames, newerProfile, noProfile, type Profile } from "../src/core/profile.ts";
 import { anyHistory } from "./support/identities.ts";
@@ -12,13 +22,13 @@ const seen = (atMs: number, who: Partial<SeenIdentity>): SeenIdentity => ({ ...n
 const changedNumber = (atMs: number, from: string, to: string): SeenIdentity =>
   seen(atMs, { phone: from, links: [{ by: "previous_phone", previousPhone: from, userId: null, phone: to }] });
 
-/** Records batch after batch; each contact is younger than the one before. */
+/** Records batch after batch what is not settled, as the service does; each contact is younger than the one before. */
 function learn(batches: readonly (readonly SeenIdentity[])[], evidence: Evidence = emptyEvidence()): Evidence {
   for (const batch of batches) {
     const count = evidence.contacts.size;
     record(
       evidence,
-      batch,
+      batch.filter((one) => findSettled(evidence, one) === null),
       contactMaker(evidence, () => `contact ${String(evidence.contacts.size).padStart(4, "0")}`, count),
     );
     settle(evidence);
@@ -270,6 +280,22 @@ test("saying the same again adds nothing", () => {
 
 test("a phone of which nothing is known has no owner", () => {
   assert.deepEqual(ownerAt(undefined, 1), { contactId: null, claimant: "", fromAtMs: Infinity });
+});
+
+test("what a sighting says of two contacts is kept even while a tie that may move makes them one", () => {
+  const phone = "1";
+  const links = [{ by: "previous_user_id", previousUserId: "US.a", userId: null, phone: null }] as const;
+  const first = seen(1, { userId: "US.a" });
+  const namesake = seen(28, { scope: "other", phone, userId: "US.a" });
+  const tie = seen(26, { phone, links });
+  const word = seen(30, { phone, userId: "US.a" });
+  const late = seen(4, { scope: "other", phone, userId: "US.e" });
+  const evidence = learn([[first, namesake, tie]]);
+  assert.equal(findSettled(evidence, word), null);
+  assert.equal(new Set(contactsToCompare(evidence, word)).size, 2);
+  learn([[word], [late]], evidence);
+  assert.deepEqual(people(evidence, [first, namesake, tie, word, late]), [0, 0, 0, 0, 0]);
+  assert.notEqual(findSettled(evidence, word), null);
 });
 
 test("people and addresses are a function of the set of sightings, in any order and any batches", () => {

@@ -252,7 +252,7 @@ test("A template asks for what it needs, in its order, and becomes the message t
   );
   const filled = { "body.1": "17", "body.2": "נועה", "button.1": "abc", "button.2": "SAVE" };
   assert.equal(filledText(one.body ?? "", "body", filled), "Hi נועה, order 17 for נועה");
-  assert.deepEqual(messageOf(one, filled, "m1"), {
+  assert.deepEqual(messageOf(one, filled, { media: "m1" }), {
     type: "template",
     name: "t",
     language: "he",
@@ -267,7 +267,7 @@ test("A template asks for what it needs, in its order, and becomes the message t
     ],
   });
   const named = template({ parameterFormat: "named", body: "{{first_name}} {{day}}" });
-  assert.deepEqual(messageOf(named, { "body.first_name": "N", "body.day": "D" }, null).body, [
+  assert.deepEqual(messageOf(named, { "body.first_name": "N", "body.day": "D" }, {}).body, [
     { type: "text", name: "first_name", text: "N" },
     { type: "text", name: "day", text: "D" },
   ]);

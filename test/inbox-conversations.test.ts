@@ -121,6 +121,7 @@ test("the work in the background wakes what was snoozed and fills in the search 
   await change(number, conversationId, { state: "snoozed", snoozedUntil: new Date(Date.now() + 60_000).toISOString() });
   const [woken, filled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const running = startInboxWork({
+    isPressed: () => false,
     ingest: rig.ingest,
     nowMs: () => Date.now() + 120_000,
     random: Math.random,

@@ -155,6 +155,43 @@ test("One number has at most its share of the workers, so that its many jobs do 
   release.resolve();
 });
 
+test("Of each kind of job a node has at most its number under way, one tenant its share, and all queues together jobConnectionsMax sessions", async (t) => {
+  const { app, work, owner, server } = await rig(t);
+  const release = Promise.withResolvers<void>();
+  t.after(() => release.resolve());
+  const underWay = new Map<string, number>();
+  const hold =
+    (name: string) =>
+    async ({ tenantId }: { tenantId: string }): Promise<void> => {
+      for (const key of [name, `${name} ${tenantId}`]) underWay.set(key, (underWay.get(key) ?? 0) + 1);
+      await release.promise;
+    };
+  const greedy = randomUUID();
+  const kinds = [
+    ["template-sync", limits.templateSyncsMax, limits.templateSyncsPerTenantMax, "accountId"],
+    ["connection-probe", limits.connectionProbesMax, limits.connectionProbesPerTenantMax, "connectionId"],
+    ["contact-export", limits.privacyJobsMax, limits.privacyJobsPerTenantMax, "jobId"],
+    ["contact-erase", limits.privacyJobsMax, limits.privacyJobsPerTenantMax, "jobId"],
+  ] as const;
+  for (const [name, most, , id] of kinds) {
+    const tenants = [...Array.from({ length: 3 * most }, () => greedy), ...Array.from({ length: 3 * most }, () => randomUUID())];
+    const jobs = tenants.map((tenantId) => ({ tenantId, why: "due", [id]: randomUUID() }));
+    // Each has what its queue asks for.
+    await transaction(app, (tx) => enqueue(tx, name, jobs as never));
+  }
+  await work(Object.fromEntries(kinds.map(([name]) => [name, hold(name)])));
+  const isFull = (): boolean => kinds.every(([name, most]) => (underWay.get(name) ?? 0) >= most);
+  while (!isFull()) await new Promise((resolve) => setImmediate(resolve));
+  for (const [name, most, ofTenant] of kinds) {
+    assert.deepEqual([underWay.get(name), underWay.get(`${name} ${greedy}`)], [most, ofTenant], name);
+  }
+  const { rows } = await owner.query(
+    "select count(*)::int as sessions from pg_stat_activity where datname = $1 and application_name = 'kesher jobs'",
+    [server.database],
+  );
+  assert.deepEqual(rows, [{ sessions: limits.jobConnectionsMax }]);
+});
+
 test("The job of a killed node is taken over by another one", { timeout: 60_000 }, async (t) => {
   const { app, work, server } = await rig(t);
   const child = await startChild(t, server);

@@ -8,7 +8,7 @@ import { test, type TestContext } from "node:test";
 import { tenantScope } from "../src/core/scope.ts";
 import { limits } from "../src/limits.ts";
 import { openMediaStore } from "../src/services/media-store.ts";
-import { createOutgoingMedia } from "../src/services/whatsapp/media-send.ts";
+import { createOutgoingMedia } from "../src/services/whatsapp/media/send.ts";
 import { adminKey, seedWorld, startApi, type Answer } from "./support/api.ts";
 import { startMediaServer } from "./support/media-server.ts";
 

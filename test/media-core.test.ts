@@ -6,7 +6,7 @@ import { contentDisposition, safeFileName } from "../src/core/file-name.ts";
 import { fitsKind, judgeUpload, plainMimeType, servedAs, sha256Hex } from "../src/core/media-type.ts";
 import { limits } from "../src/limits.ts";
 import { isMediaUrl } from "../src/services/whatsapp/graph/media-client.ts";
-import { mediaOf, showMediaIn } from "../src/services/whatsapp/media-content.ts";
+import { mediaOf, showMediaIn } from "../src/services/whatsapp/media/content.ts";
 
 test("A file's name loses its path, its hidden characters and what turns the direction of text, and keeps its letters", () => {
   const names: readonly [string, string | null][] = [
@@ -164,12 +164,13 @@ test("Files are found in every content that has them, and shown with our id besi
   );
   assert.deepEqual(mediaOf({ v: 1, kind: "edit", message: image }).length, 1);
   for (const content of [null, "x", {}, { kind: "text", body: "b" }, { ...image, mediaId: null }]) assert.deepEqual(mediaOf(content), []);
-  const find = () => ({ id: "ours", state: "stored" });
+  const find = () => ({ id: "ours", state: "stored", bytes: 5 });
   const shown = {
     v: 1,
     kind: "image",
     mediaId: "ours",
     mediaState: "stored",
+    mediaBytes: 5,
     waMediaId: "7",
     mimeType: "image/png",
     sha256: null,

@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { limits } from "../src/limits.ts";
 import { openMediaStore, type MediaStore } from "../src/services/media-store.ts";
-import { fetchMediaAgain } from "../src/services/whatsapp/media-again.ts";
-import { fetchMedia, type FetchResult } from "../src/services/whatsapp/media-fetch.ts";
-import { openMedia, removeMedia } from "../src/services/whatsapp/media.ts";
+import { fetchMediaAgain } from "../src/services/whatsapp/media/again.ts";
+import { fetchMedia, type FetchResult } from "../src/services/whatsapp/media/fetch.ts";
+import { openMedia, removeMedia } from "../src/services/whatsapp/media/media.ts";
 import { getMessage } from "../src/services/whatsapp/message-list.ts";
 import { AccessTokens } from "../src/services/whatsapp/outbox/access-tokens.ts";
 import { bodyOf, echo, message, type Fields } from "./support/bodies.ts";
+import { holdTime, quiet, turnUntil } from "./support/held-time.ts";
 import { startMediaServer, type MediaServer } from "./support/media-server.ts";
 import { byTest, startRig, testToken, type Connected, type Rig } from "./support/worker.ts";
 
@@ -96,6 +97,22 @@ test("The token goes to no host but Meta's: not to one that the webhook names, n
   assert.equal((await fetch(redirected)).kind, "waits");
   assert.equal((await media(rig, redirected)).state, "pending");
   assert.deepEqual(thief.seen, []);
+});
+
+test("A file that does not come whole within mediaFetchMsMax is tried again later", async (t) => {
+  const { rig, meta, fetch, receive } = await start(t);
+  const id = await receive("15", { url: `${meta.url}/bytes/15` });
+  meta.next("/bytes/15", (response) => void response.writeHead(200).write("a beginning"));
+  const time = holdTime(t);
+  let isOver = false;
+  const fetching = fetch(id).finally(() => (isOver = true));
+  await turnUntil(() => meta.seen.length === 1, "it is asked for");
+  await quiet(rig.app.pool);
+  time.pass(limits.mediaFetchMsMax - 1);
+  await quiet(rig.app.pool);
+  assert.ok(!isOver);
+  time.pass(1);
+  assert.equal((await fetching).kind, "waits");
 });
 
 test("Bytes that are not those announced are fetched a second time, then kept and marked", async (t) => {

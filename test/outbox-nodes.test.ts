@@ -8,6 +8,7 @@ import { bodyOf, echo, status } from "./support/bodies.ts";
 import { accepts, eventsOf, loses, outboxOf, passWaits, refusal, rowOf, scriptedGraph } from "./support/outbox.ts";
 import { sendMessage } from "../src/services/whatsapp/outbox/send-message.ts";
 import { startTcpProxy } from "./support/proxy.ts";
+import { countStatements, holdTime } from "./support/held-time.ts";
 import { handSender } from "./support/sender.ts";
 import { startRig } from "./support/worker.ts";
 
@@ -186,6 +187,28 @@ test("a claim whose COMMIT is carried out only after it was given up for lost is
   await passWaits(rig);
   await node.turn();
   assert.deepEqual([(await rowOf(rig, id)).status, graph.ledger.length], ["accepted", 1]);
+});
+
+test("a claim that was given up for lost is looked for until sendLostClaimMs have passed", async (t) => {
+  await box.send(await box.customer());
+  const node = handSender({ ...rig, ingest: frail }, graph);
+  await node.sender.beatOnce();
+  const asked = countStatements(t);
+  const time = holdTime(t);
+  const lost = proxy.loseAnswer(claimCommit);
+  await assert.rejects(node.sender.claimOnce());
+  await lost;
+  const looks = async (): Promise<number> => {
+    const before = asked("outbox.release_claims");
+    await node.turn();
+    return asked("outbox.release_claims") - before;
+  };
+  assert.equal(await looks(), 1);
+  time.pass(limits.sendLostClaimMs - 1);
+  assert.equal(await looks(), 1);
+  time.pass(1);
+  // Once more, and that was the last time.
+  assert.deepEqual([await looks(), await looks()], [1, 0]);
 });
 
 for (const [what, judge, ends] of [

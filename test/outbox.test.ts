@@ -7,7 +7,7 @@ import { queueWish } from "../src/services/whatsapp/outbox/queue-wish.ts";
 import { sendMessage } from "../src/services/whatsapp/outbox/send-message.ts";
 import { runTimers } from "../src/services/whatsapp/outbox/timers.ts";
 import { limits } from "../src/limits.ts";
-import { bodyOf, status } from "./support/bodies.ts";
+import { bodyOf, echo, failed, status, type Element } from "./support/bodies.ts";
 import { accepts, eventsOf, loses, outboxOf, passWaits, refuses, refusal, rowOf, scriptedGraph, type Customer } from "./support/outbox.ts";
 import { handSender } from "./support/sender.ts";
 import { byTest, randomDigits, startRig } from "./support/worker.ts";
@@ -343,4 +343,54 @@ test("the same key and body within a day is answered as the first time, even whe
   const first = await ask();
   clock.nowMs += hourMs;
   assert.deepEqual(await ask(), first);
+});
+
+test("what failed or was cancelled was no answer: the customer waits again, and no longer when it arrived after all, in any order of words", async () => {
+  const isWaiting = async ({ conversationId }: Customer): Promise<boolean> => {
+    const [row] = await rig.sql<{ isWaiting: boolean }>(`select is_waiting as "isWaiting" from whatsapp_conversations where id = $1`, [
+      conversationId,
+    ]);
+    return row?.isWaiting ?? assert.fail("no conversation");
+  };
+  const say = async (...words: Element[]): Promise<void> => {
+    await rig.receive(bodyOf(...words));
+    await rig.drain();
+  };
+  const noa = await box.customer({ agoMs: 60_000 });
+  graph.judge = refuses(131_000);
+  await box.send(noa);
+  assert.equal(await isWaiting(noa), false);
+  for (let tries = 0; tries < 20 && !(await isWaiting(noa)); tries += 1) {
+    await sender.drain();
+    await passWaits(rig);
+  }
+  assert.equal(await isWaiting(noa), true, "refused by Graph");
+
+  graph.judge = accepts;
+  const first = await box.send(noa, { body: "1" });
+  const second = await box.send(noa, { body: "2" });
+  await sender.drain();
+  await say(failed(box.number, `wamid.${second.id}`, Date.now(), 131_026));
+  assert.equal(await isWaiting(noa), false, "the one before it stands");
+  await say(failed(box.number, `wamid.${first.id}`, Date.now(), 131_026));
+  assert.equal(await isWaiting(noa), true, "both failed by Meta's word");
+  await say(status(box.number, `wamid.${first.id}`, "delivered", Date.now()));
+  assert.equal(await isWaiting(noa), false, "arrived after all");
+
+  // The failure is told before the message is: an echo from the phone.
+  const ido = await box.customer({ agoMs: 60_000 });
+  await say(failed(box.number, `wamid.early.${ido.phone}`, Date.now(), 131_026));
+  await say(echo(box.number, ido.phone, `wamid.early.${ido.phone}`, Date.now()));
+  assert.equal(await isWaiting(ido), true, "failed before it was known");
+
+  const later = await box.send(ido, { sendAt: new Date(Date.now() + hourMs).toISOString() });
+  assert.equal(await isWaiting(ido), false, "seen to for later");
+  await cancel(later.id);
+  assert.equal(await isWaiting(ido), true, "cancelled");
+  graph.judge = loses;
+  const lost = await box.send(ido);
+  await sender.drain();
+  assert.equal(await isWaiting(ido), false, "may have arrived");
+  await tenantTransaction(rig.app, box.number.scope, (tx) => markMessageFailed(tx, box.number.scope, lost.id, byTest()));
+  assert.equal(await isWaiting(ido), true, "marked as failed");
 });

@@ -1,6 +1,6 @@
 /** Exports and erasures as they are asked for over HTTP, the file of an export, and who may. */
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -100,8 +100,21 @@ test("An export is asked for, written in the background, fetched as a ZIP with a
 
   api.clock.nowMs = Date.now() + limits.exportKeptDays * 86_400_000 + 1_000;
   assert.equal((await api.call("GET", `${path}/file`, { key })).status, 409);
+  // Left by a process that was killed while it wrote, and one that is being written still.
+  const partial = (name: string): string => join(folder, "exports", tenantId, `${name}.zip.partial`);
+  for (const [name, agoMs] of [
+    ["left", limits.exportUnfinishedMsMax + 1_000],
+    ["growing", limits.exportUnfinishedMsMax - 1_000],
+  ] as const) {
+    await writeFile(partial(name), "names people");
+    await utimes(partial(name), 0, (api.clock.nowMs - agoMs) / 1_000);
+  }
   await enforceRetention(deps, never);
   api.clock.nowMs = null;
+  assert.deepEqual(
+    (await readdir(join(folder, "exports", tenantId))).filter((name) => name.endsWith(".partial")),
+    ["growing.zip.partial"],
+  );
   assert.deepEqual(
     (await readdir(join(folder, "exports", tenantId))).filter((name) => name.startsWith(asked.json.id)),
     [],
@@ -205,7 +218,11 @@ test("Days are taken within their bounds, null takes a class back, what is left 
   assert.deepEqual((await api.call("GET", path, { key })).json, nothing);
   const { retentionDaysMin, retentionMessagesDaysMin, retentionAuditDaysMin, retentionDaysMax } = limits;
   for (const name of ["messages", "media", "activity", "statuses", "parked", "accountEvents", "forwarding", "audit"]) {
-    const least = name === "messages" ? retentionMessagesDaysMin : name === "audit" ? retentionAuditDaysMin : retentionDaysMin;
+    const least = ["messages", "statuses", "accountEvents"].includes(name)
+      ? retentionMessagesDaysMin
+      : name === "audit"
+        ? retentionAuditDaysMin
+        : retentionDaysMin;
     for (const days of [least, retentionDaysMax, null]) assert.equal((await patch({ [name]: days })).json[name], days, name);
     for (const days of [least - 1, retentionDaysMax + 1, 0, "20"]) assert.equal((await patch({ [name]: days })).status, 400, name);
   }

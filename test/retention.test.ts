@@ -7,7 +7,7 @@ import { transaction } from "../src/db/transaction.ts";
 import { limits } from "../src/limits.ts";
 import { changeRetention, getRetention } from "../src/services/privacy/retention-settings.ts";
 import { enforceRetention } from "../src/services/privacy/retention.ts";
-import { rebuildConversations } from "../src/services/whatsapp/contact-conversations.ts";
+import { rebuildConversations } from "../src/services/whatsapp/contacts/conversations.ts";
 import { bodyOf, message, status } from "./support/bodies.ts";
 import { register } from "./support/endpoint.ts";
 import { grepAll, privacyOf } from "./support/privacy.ts";

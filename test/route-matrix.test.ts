@@ -13,7 +13,7 @@ import { notFound } from "../src/core/rejection.ts";
 import { openExportStore } from "../src/services/privacy/export-store.ts";
 import { openMediaStore } from "../src/services/media-store.ts";
 import { createMetaApps } from "../src/services/tenants/apps.ts";
-import type { ConnectionTools } from "../src/services/whatsapp/connection-tools.ts";
+import type { ConnectionTools } from "../src/services/whatsapp/connections/tools.ts";
 import { AccessTokens } from "../src/services/whatsapp/outbox/access-tokens.ts";
 import { insertRow, newRow, readTables, seedWorld, type Row, type World } from "./support/any-row.ts";
 import { adminKey, startApi, type Answer } from "./support/api.ts";

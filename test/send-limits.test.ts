@@ -62,6 +62,22 @@ test("A node has at most so many requests under way, and writes at most so many 
   assert.deepEqual(await rig.sql(`select 1 from whatsapp_sends`), []);
 });
 
+test("For a number's pace a claim is tried again after sendPaceMsMax at the latest, and never sooner than after sendPaceMsMin", async () => {
+  const slow = outboxOf(rig, await rig.connect(tenantId));
+  await slow.pace(1);
+  await slow.sendToNew(2);
+  const node = handSender(rig, scriptedGraph());
+  assert.equal((await node.turn()).taken, 1);
+  assert.equal(await node.sender.claimOnce(), limits.sendPaceMsMax);
+  // What is first waits for its customer's pace: others may be behind it, at once.
+  await rig.sql(`insert into whatsapp_send_pairs (tenant_id, conversation_id, paid_until)
+    select tenant_id, conversation_id, now() + interval '1 hour' from whatsapp_sends
+    on conflict (tenant_id, conversation_id) do update set paid_until = excluded.paid_until`);
+  await slow.pace(1_000);
+  assert.equal(await node.sender.claimOnce(), limits.sendPaceMsMin);
+  await rig.sql(`delete from whatsapp_sends`);
+});
+
 test("A number whose requests are not answered has ever fewer places, never fewer than sendsUnderWayPerLaneMin, and all again when they are", () => {
   const places = new UnderWay();
   const learn = (outcome: AttemptOutcome): number => {

@@ -77,6 +77,8 @@ test("The metrics are there by the names that dashboards rely on", async () => {
   const parked = [{ item: { deliveryId: "d" }, tenantId: null, reason: "unrouted" }];
   events.batchRan("whatsapp-messages", { rows: 1, updates: 3, parked }, 5);
   events.streamOpened();
+  metrics.sources.numbers = () => [{ state: "problem", code: "token_invalid", numbers: 2 }];
+  events.connectionProbed({ outcome: "unreached", ms: 20 });
   events.stop();
   const text = await metrics.registry.metrics();
   for (const line of [
@@ -93,6 +95,9 @@ test("The metrics are there by the names that dashboards rely on", async () => {
     "wa_webhook_body_bytes_bucket",
     "wa_ingest_commit_batch_rows_bucket",
     "wa_sse_clients 1",
+    `wa_connections{state="problem",code="token_invalid"} 2`,
+    `wa_connection_probes_total{outcome="unreached"} 1`,
+    "wa_connection_probe_seconds_bucket",
     "wa_sse_dropped_total 0",
     "nodejs_eventloop_lag_seconds",
   ]) {

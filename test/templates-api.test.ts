@@ -4,10 +4,10 @@ import type { OutgoingTemplate } from "../src/contract/outgoing-template.ts";
 import { Rejection } from "../src/core/rejection.ts";
 import { tenantScope } from "../src/core/scope.ts";
 import { tenantTransaction } from "../src/db/transaction.ts";
-import { decodeTemplate } from "../src/services/whatsapp/graph/decode-template.ts";
-import { checkTemplate, usableTemplates } from "../src/services/whatsapp/template-check.ts";
-import type { SyncOutcome } from "../src/services/whatsapp/templates-sync.ts";
-import { changeTemplates } from "../src/services/whatsapp/templates.ts";
+import { decodeTemplate } from "../src/services/whatsapp/graph/decode/template.ts";
+import { checkTemplate, usableTemplates } from "../src/services/whatsapp/templates/check.ts";
+import type { SyncOutcome } from "../src/services/whatsapp/templates/sync.ts";
+import { changeTemplates } from "../src/services/whatsapp/templates/templates.ts";
 import { adminKey, startApi } from "./support/api.ts";
 
 type Fields = { readonly [key: string]: unknown };

@@ -15,7 +15,7 @@ import {
   type TemplateButton,
   type TemplateShape,
 } from "../src/core/template.ts";
-import { decodeTemplate } from "../src/services/whatsapp/graph/decode-template.ts";
+import { decodeTemplate } from "../src/services/whatsapp/graph/decode/template.ts";
 
 function shape(parts: Partial<TemplateShape> = {}): TemplateShape {
   return {

@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { tenantTransaction } from "../src/db/transaction.ts";
 import { limits } from "../src/limits.ts";
 import { sweepTemplates, templateJobs } from "../src/queue/workers/templates.worker.ts";
-import { takeLease } from "../src/services/whatsapp/templates-leases.ts";
+import { takeLease } from "../src/services/whatsapp/templates/leases.ts";
 import { bodyOfChanges, seconds, type Fields } from "./support/bodies.ts";
 import { line, listRig, meta, page } from "./support/templates.ts";
 import { startRig, type Connected } from "./support/worker.ts";
@@ -29,6 +29,20 @@ async function receive(number: Connected, tolds: readonly Told[]): Promise<void>
   }
   await rig.drain();
 }
+
+test("A webhook that Meta dates with the second in which a list began counts as the later word, and the next list after it", async (t) => {
+  const { number, accountId } = await connected();
+  rig.clock.nowMs = startMs + 700;
+  const url = await meta(t, (_, response) => response.end(page([line("order", { language: "en-US" })])));
+  const statusOf = async (): Promise<unknown> => (await rowsOf(accountId))[0]?.status;
+  await sync(url, { number, accountId });
+  await receive(number, [status("REJECTED", startMs, { reason: "INVALID_FORMAT" })]);
+  assert.equal(await statusOf(), "rejected");
+  rig.clock.nowMs = startMs + 1_700;
+  await sync(url, { number, accountId });
+  assert.equal(await statusOf(), "approved");
+  rig.clock.nowMs = startMs;
+});
 
 test("Webhooks give a template the same state in whatever order they come, and in one body or in many", async () => {
   const at = (second: number): number => startMs - 60_000 + second * 1_000;
@@ -106,6 +120,7 @@ test("A webhook that is older than the list changes nothing, and a later one sta
   assert.equal((await sync(url, world)).kind, "synced");
   assert.equal((await rowsOf(world.accountId))[0]?.status, "disabled");
   const quiet = await meta(t, (_, response) => response.end(page([line("order")])));
+  rig.clock.nowMs += 1_000;
   assert.equal((await sync(quiet, world)).kind, "synced");
   await receive(world.number, [paused]);
   assert.deepEqual(
@@ -167,12 +182,20 @@ test("A webhook without name or language finds its template by id; one that name
 });
 
 type Job = { name: string; key: string };
+const waitOf = async (accountId: string): Promise<number | undefined> =>
+  (
+    await rig.sql<{ ms: number }>(
+      "select round(extract(epoch from start_after - created_on))::int * 1000 as ms from pgboss.job where singleton_key = $1 and state = 'created'",
+      [accountId],
+    )
+  )[0]?.ms;
 const jobsOf = (accountId: string): Promise<Job[]> =>
   rig.sql<Job>("select name, singleton_key as key from pgboss.job where singleton_key = $1 and state = 'created'", [accountId]);
 
 test("A list is asked for when a number is connected, after a webhook that leaves something open, and when it is due", async (t) => {
   const world = await connected();
   assert.equal((await jobsOf(world.accountId)).length, 1);
+  assert.equal(await waitOf(world.accountId), 0);
   const clear = (): Promise<unknown> => rig.sql("delete from pgboss.job where name = 'template-sync'");
   const url = await meta(t, (_, response) => response.end(page([line("order")])));
   const outcomes: string[] = [];
@@ -194,6 +217,8 @@ test("A list is asked for when a number is connected, after a webhook that leave
     rig.clock.nowMs += 1_000;
     await receive(world.number, [one]);
     assert.equal((await jobsOf(world.accountId)).length, 1);
+    // So that what comes meanwhile is one list.
+    assert.equal(await waitOf(world.accountId), limits.templateSyncDelayMs);
   }
   await clear();
   rig.clock.nowMs += limits.templateSyncEveryMs - 10_000;

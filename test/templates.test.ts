@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { factsOf, type TemplateState } from "../src/core/template-state.ts";
 import { tenantTransaction } from "../src/db/transaction.ts";
+import { backoffMs } from "../src/core/backoff.ts";
 import { limits } from "../src/limits.ts";
 import { startSandbox } from "../src/sandbox/sandbox.ts";
-import { templateFields } from "../src/services/whatsapp/graph/decode-template.ts";
-import { takeLease } from "../src/services/whatsapp/templates-leases.ts";
-import { syncTemplates } from "../src/services/whatsapp/templates-sync.ts";
+import { templateFields } from "../src/services/whatsapp/graph/decode/template.ts";
+import { takeLease } from "../src/services/whatsapp/templates/leases.ts";
+import { syncTemplates } from "../src/services/whatsapp/templates/sync.ts";
 import type { Fields } from "./support/bodies.ts";
 import { line, listRig, meta, page } from "./support/templates.ts";
 import { startRig, testToken } from "./support/worker.ts";
@@ -108,6 +109,11 @@ test("A list that breaks off keeps what it got, marks nothing as gone, and is du
   assert.equal((await sync(url, world)).kind, "synced");
   mode = "cut";
   assert.equal((await sync(url, world)).kind, "unavailable");
+  const [due] = await rig.sql<{ ms: number }>(
+    "select extract(epoch from due_at)::float8 * 1000 as ms from whatsapp_template_syncs where account_id = $1",
+    [world.accountId],
+  );
+  assert.equal((due?.ms ?? 0) - rig.clock.nowMs, backoffMs({ firstMs: limits.templateRetryMsMin, factor: 2, maxMs: Infinity }, 1, 0.5));
   assert.deepEqual(
     (await rowsOf(world.accountId)).map(({ name, status }) => [name, status]),
     [

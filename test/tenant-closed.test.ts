@@ -5,10 +5,11 @@ import { closeTenant } from "../src/services/tenants/close-tenant.ts";
 import { createTenant } from "../src/services/tenants/tenants.ts";
 import { tenantTransaction } from "../src/db/transaction.ts";
 import { queueWish } from "../src/services/whatsapp/outbox/queue-wish.ts";
+import { replayDelivery } from "../src/webhooks/replay.ts";
 import { bodyOf, message, status } from "./support/bodies.ts";
 import { accepts, outboxOf, rowOf, scriptedGraph } from "./support/outbox.ts";
 import { handSender } from "./support/sender.ts";
-import { randomDigits, startRig } from "./support/worker.ts";
+import { byTest, randomDigits, startRig } from "./support/worker.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 after(async () => {
@@ -99,4 +100,75 @@ test("webhooks that come for it afterwards are parked, its keys and its slug sto
   await assert.rejects(closeTenant(tools, tenantId), { code: "not_found" });
   const [{ slug } = { slug: "" }] = await rig.sql<{ slug: string }>(`select slug from tenants where id = $1`, [tenantId]);
   await assert.rejects(createTenant(rig.platform, { name: slug, slug }, Date.now()), { code: "conflict" });
+});
+
+test("its account and number go to whoever proves them next, who gets what came since, and nothing from before, however often that is sent or replayed again", async () => {
+  const former = await rig.connect(await rig.tenant());
+  const phone = randomDigits();
+  const said = (id: string, atMs: number) => bodyOf(message(former, { phone }, `wamid.${phone}.${id}`, atMs));
+  rig.clock.nowMs = Date.now();
+  await rig.receive(said("applied", rig.clock.nowMs));
+  await rig.drain();
+  // Received before the end, and applied after it.
+  await rig.receive(said("pending", rig.clock.nowMs));
+  const next = await rig.tenant();
+  const sameNumber = { wabaId: former.wabaId, phoneNumberId: former.phoneNumberId };
+  await assert.rejects(rig.connect(next, sameNumber), { code: "conflict" });
+  await closeTenant(tools, former.tenantId);
+  await rig.drain();
+  const [audited] = await rig.sql<{ data: unknown }>(`select data from audit_events where tenant_id = $1 and action = 'tenant.closed'`, [
+    former.tenantId,
+  ]);
+  assert.deepEqual(audited?.data, { released: { wabaIds: [former.wabaId], phoneNumberIds: [former.phoneNumberId] } });
+  rig.clock.nowMs = Date.now() + 1_000;
+  await rig.receive(said("between", rig.clock.nowMs));
+  await rig.drain();
+
+  const number = await rig.connect(next, sameNumber);
+  await rig.drain();
+  await rig.receive(said("later", rig.clock.nowMs));
+  const deliveries = await rig.sql<{ id: string }>(`select id from webhook_deliveries where position(convert_to($1, 'UTF8') in body) > 0`, [
+    former.wabaId,
+  ]);
+  for (const { id } of deliveries) await replayDelivery(rig.platform, id, byTest());
+  await rig.drain();
+  const stored = await rig.sql<{ tenantId: string; id: string }>(
+    `select tenant_id as "tenantId", wa_message_id as id from whatsapp_messages where wa_message_id like $1 order by wa_message_id`,
+    [`wamid.${phone}.%`],
+  );
+  assert.deepEqual(stored, [
+    { tenantId: former.tenantId, id: `wamid.${phone}.applied` },
+    { tenantId: next, id: `wamid.${phone}.between` },
+    { tenantId: next, id: `wamid.${phone}.later` },
+  ]);
+  const parked = await rig.sql<{ tenantId: string | null; reason: string }>(
+    `select tenant_id as "tenantId", reason from parked_updates where waba_id = $1 and resolved_at is null`,
+    [former.wabaId],
+  );
+  assert.deepEqual(parked.length > 0 && parked.every(({ tenantId, reason }) => tenantId === null && reason === "unrouted"), true);
+  // What the one had stays where it was, and the other one has its own rows.
+  assert.notEqual(number.id, former.id);
+  const held = await rig.sql<{ tenantId: string; isReleased: boolean }>(
+    `select tenant_id as "tenantId", released_at is not null as "isReleased" from whatsapp_connections where phone_number_id = $1 order by 2 desc`,
+    [former.phoneNumberId],
+  );
+  assert.deepEqual(held, [
+    { tenantId: former.tenantId, isReleased: true },
+    { tenantId: next, isReleased: false },
+  ]);
+});
+
+test("a number of it that a batch saw for the first time while it was being closed is held by nobody, whenever that batch ended", async () => {
+  const former = await rig.connect(await rig.tenant());
+  await closeTenant(tools, former.tenantId);
+  const next = await rig.tenant();
+  await rig.connect(next, { wabaId: former.wabaId, phoneNumberId: former.phoneNumberId });
+  const phoneNumberId = randomDigits();
+  await rig.sql(
+    `insert into whatsapp_connections (tenant_id, id, account_id, phone_number_id, state)
+     select tenant_id, gen_random_uuid(), account_id, $2, 'discovered' from whatsapp_connections where id = $1`,
+    [former.id, phoneNumberId],
+  );
+  const number = await rig.connect(next, { wabaId: former.wabaId, phoneNumberId });
+  assert.equal(number.tenantId, next);
 });

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { openSecret, sealSecret, type SecretContext } from "../../src/core/secret-box.ts";
 import { startSandbox, type Sandbox, type SandboxNumber } from "../../src/sandbox/sandbox.ts";
 import { createMetaApps } from "../../src/services/tenants/apps.ts";
-import type { ConnectionTools } from "../../src/services/whatsapp/connection-tools.ts";
+import type { ConnectionTools } from "../../src/services/whatsapp/connections/tools.ts";
 import { AccessTokens } from "../../src/services/whatsapp/outbox/access-tokens.ts";
 import { adminKey, startApi, type AfterAll, type Answer, type Api } from "./api.ts";
 

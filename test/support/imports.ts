@@ -69,6 +69,7 @@ export const layers: readonly Layer[] = [
     sees: ["limits", "contract", "core", "db", "graph", "activity", "services", "people", "webhooks"],
     packages: [
       "fastify",
+      "@fastify/fast-json-stringify-compiler",
       "@fastify/multipart",
       "@fastify/swagger",
       "@fastify/swagger-ui",
@@ -80,7 +81,15 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "compose",
-    at: ["src/compose.ts", "src/background.ts", "src/upkeep.ts", "src/demo.ts", "src/platform.ts", "src/inbox-build.ts"],
+    at: [
+      "src/compose.ts",
+      "src/background.ts",
+      "src/upkeep.ts",
+      "src/demo.ts",
+      "src/platform.ts",
+      "src/inbox-build.ts",
+      "src/stop-parts.ts",
+    ],
     sees: [
       "limits",
       "failpoint",

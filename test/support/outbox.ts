@@ -68,7 +68,7 @@ export type Wanted = { body?: string; content?: object; sendAt?: string; whenThe
 
 /** What a test does to one number. */
 export function outboxOf(rig: Rig, number: Connected) {
-  const tools = { app: rig.app, nowMs: () => Date.now(), wakeSends: () => undefined };
+  const tools = { app: rig.app, nowMs: () => Date.now(), wakeSends: () => undefined, hasher: null };
   const writes = async (phone: string, atMs = Date.now()): Promise<void> => {
     const { received } = await rig.receive(bodyOf(message(number, { phone }, `wamid.${randomDigits()}`, atMs)));
     assert.equal(received, "stored");

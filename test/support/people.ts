@@ -7,8 +7,8 @@ import { newerProfile, noProfile, type Profile } from "../../src/core/profile.ts
 import { newId } from "../../src/db/new-id.ts";
 import type { Db } from "../../src/db/pool.ts";
 import { transaction } from "../../src/db/transaction.ts";
-import { rebuildConversations } from "../../src/services/whatsapp/contact-conversations.ts";
-import { resolveContacts, type Resolved, type Sighting } from "../../src/services/whatsapp/contacts.ts";
+import { rebuildConversations } from "../../src/services/whatsapp/contacts/conversations.ts";
+import { resolveContacts, type Resolved, type Sighting } from "../../src/services/whatsapp/contacts/contacts.ts";
 import { ensureConversations } from "../../src/services/whatsapp/conversation-lookup.ts";
 import { foldConversations } from "../../src/services/whatsapp/conversations.ts";
 

@@ -58,7 +58,7 @@ export class Program {
   spawn(failpoint?: string): void {
     assert(!this.isAlive(), "The program runs already");
     const { databaseUrl, role, graphUrl, configId, sandbox } = this.#options;
-    const child = spawn(process.execPath, ["src/index.ts"], {
+    const child = spawn(process.execPath, ["--require", "./src/require-node.cjs", "src/index.ts"], {
       cwd: new URL("../..", import.meta.url),
       env: {
         PATH: process.env["PATH"] ?? "",

@@ -6,7 +6,13 @@ import { until, type Program, type WhatsAppNumber } from "./program.ts";
 import type { SandboxProcess } from "./sandbox-process.ts";
 
 export type Sent = { key: string; text: string; phone: string; messageId: string };
-export type SendLoad = { sent: Sent[]; calls: { answered: number; repeated: number }; stop(): Promise<void> };
+export type SendLoad = {
+  sent: Sent[];
+  calls: { answered: number; repeated: number };
+  /** Nobody calls this one any more, and who waits for its answer asks another. */
+  leave(program: Program): void;
+  stop(): Promise<void>;
+};
 
 /** Below the burst of 45 that Meta allows to one customer: nobody waits for a pace. */
 const messagesPerPhone = 40;
@@ -22,6 +28,7 @@ export function startSendLoad(
 ): SendLoad {
   const sent: Sent[] = [];
   const calls = { answered: 0, repeated: 0 };
+  let called = programs.map((program) => ({ program, left: new AbortController() }));
   let isStopping = false;
   const toOne = async (phone: string, turn: number): Promise<void> => {
     for (let index = 0; index < messagesPerPhone && !isStopping; index += 1) {
@@ -30,8 +37,8 @@ export function startSendLoad(
       let attempt = 0;
       // Unanswered: the program is being killed. Whoever stops then does not know about this one.
       await until(`${key} is answered`, answeredMsMax, async () => {
-        const program = programs[(turn + attempt) % programs.length];
-        const messageId = program === undefined ? null : await trySend(program, number, { key, text, phone });
+        const line = called[(turn + attempt) % called.length];
+        const messageId = line === undefined ? null : await trySend(line, number, { key, text, phone });
         attempt += 1;
         if (messageId === null) {
           calls.repeated += 1;
@@ -49,6 +56,11 @@ export function startSendLoad(
   return {
     sent,
     calls,
+    leave(program) {
+      const lines = called.filter((line) => line.program === program);
+      called = called.filter((line) => line.program !== program);
+      for (const { left } of lines) left.abort();
+    },
     async stop() {
       isStopping = true;
       await Promise.all(work);
@@ -58,7 +70,7 @@ export function startSendLoad(
 
 /** Null when nobody answered, or with a server error. */
 async function trySend(
-  program: Program,
+  { program, left }: { program: Program; left: AbortController },
   number: WhatsAppNumber,
   { key, text, phone }: { key: string; text: string; phone: string },
 ): Promise<string | null> {
@@ -66,7 +78,7 @@ async function trySend(
     method: "POST",
     headers: { authorization: `Bearer ${number.key}`, "content-type": "application/json", "idempotency-key": key },
     body: JSON.stringify({ connectionId: number.connectionId, to: { waId: phone }, content: { type: "text", body: text } }),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.any([left.signal, AbortSignal.timeout(20_000)]),
   }).catch(() => null);
   if (answer === null || answer.status >= 500) {
     await answer?.body?.cancel();

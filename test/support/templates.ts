@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import { syncTemplates, type SyncDeps, type SyncOutcome } from "../../src/services/whatsapp/templates-sync.ts";
+import { syncTemplates, type SyncDeps, type SyncOutcome } from "../../src/services/whatsapp/templates/sync.ts";
 import type { Fields } from "./bodies.ts";
 import { testToken, type Connected, type Rig } from "./worker.ts";
 

@@ -10,7 +10,7 @@ import { lanes, runBatch, workers, type BatchOptions, type BatchResult } from ".
 import type { By } from "../../src/services/audit/append.ts";
 import { putApp } from "../../src/services/tenants/apps.ts";
 import { changeTenant, createTenant } from "../../src/services/tenants/tenants.ts";
-import { putConnection } from "../../src/services/whatsapp/connections.ts";
+import { putConnection } from "../../src/services/whatsapp/connections/connections.ts";
 import type { Lane } from "../../src/services/whatsapp/graph/updates.ts";
 import { Receiver, type Received } from "../../src/webhooks/receive.ts";
 import { withDatabase, type TestDatabase } from "./database.ts";
