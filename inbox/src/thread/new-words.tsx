@@ -8,19 +8,26 @@ import { kindWords } from "./kind-words.ts";
 import { useThread } from "./thread-context.tsx";
 
 const charsMax = 300;
+const tailMax = 20;
 
 /** Reads out what the customer writes while the conversation is open, politely and once; what was there before is not read. */
 export function NewWords({ thread }: { thread: Thread }) {
   const text = useText();
   const { store } = useWorkspace();
   const { conversation } = useThread();
-  const last = thread.newer === null ? (thread.ids.at(-1) ?? null) : null;
+  // An answer that waited for the customer's word may come with it, and stand behind it.
+  const isInbound = (id: string): boolean => store.get("message", id)?.direction === "inbound";
+  const last = thread.newer === null ? (thread.ids.slice(-tailMax).findLast(isInbound) ?? null) : null;
   const seen = useRef(last);
   const [said, setSaid] = useState("");
   useEffect(() => {
-    const message = last === null || last === seen.current ? undefined : store.get("message", last);
+    const before = seen.current;
+    if (last === null || last === before) return;
     seen.current = last;
-    if (message === undefined || message.direction !== "inbound") return;
+    // What stood last may have been erased: then an older one is no news.
+    if (before !== null && !thread.ids.includes(before)) return;
+    const message = store.get("message", last);
+    if (message === undefined) return;
     const name = nameOf(conversation, text(conversation.group === null ? "unknown_contact" : "group"));
     setSaid(text("said_new", { name, words: plainLine(kindWords(message.type, message.content, text)).slice(0, charsMax) }));
     // Said once for each message, whatever else changes.
