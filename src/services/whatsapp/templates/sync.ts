@@ -5,25 +5,14 @@
 import { notFound } from "../../../core/rejection.ts";
 import type { TenantScope } from "../../../core/scope.ts";
 import type { Db } from "../../../db/pool.ts";
-import { statement } from "../../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../../db/transaction.ts";
 import { limits } from "../../../limits.ts";
 import { appendActivity, type ActivityEvent } from "../../activity/append.ts";
 import type { AccessToken, Graph } from "../graph/call.ts";
 import { listTemplates, type TemplatePage } from "../graph/templates-client.ts";
+import { findTemplateAccount } from "./account.ts";
 import { endBadly, endWell, readRefill, spendCall, takeLease, type Lease } from "./leases.ts";
 import { changedEvent, changeTemplates, removeGone, stampSynced, wordOfList, type TemplateResult } from "./templates.ts";
-
-const selectAccount = statement(
-  "templates_sync.account",
-  `select a.waba_id as "wabaId", array(
-     select c.id from whatsapp_connections c
-     where c.tenant_id = a.tenant_id and c.account_id = a.id and c.state = 'connected' and c.access_token is not null
-     order by c.id desc limit $3
-   ) as "connectionIds"
-   from whatsapp_accounts a where a.tenant_id = $1 and a.id = $2`,
-  { wabaId: "text", connectionIds: "uuids" },
-);
 
 export type SyncDeps = {
   /** Role kesher_app. */
@@ -60,7 +49,7 @@ export async function syncTemplates(deps: SyncDeps, scope: TenantScope, accountI
   const { tenantId } = scope;
   const startedAtMs = deps.nowMs();
   const inTurn = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => tenantTransaction(deps.app, scope, work);
-  const account = await inTurn(async (tx) => (await tx.query(selectAccount, [tenantId, accountId, limits.templateTokensMax]))[0]);
+  const account = await inTurn((tx) => findTemplateAccount(tx, scope, accountId));
   if (account === undefined) throw notFound();
   const lease = await inTurn((tx) => takeLease(tx, { tenantId, accountId }, startedAtMs));
   if (lease === null) return { kind: "busy" };

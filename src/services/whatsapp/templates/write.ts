@@ -9,7 +9,6 @@ import { notFound, Rejection } from "../../../core/rejection.ts";
 import type { TenantScope } from "../../../core/scope.ts";
 import { checkNewTemplate, checkTemplateText, type DraftFault } from "../../../core/template-draft.ts";
 import { metaSecond } from "../../../core/window.ts";
-import { statement } from "../../../db/statement.ts";
 import { tenantTransaction, type Tx } from "../../../db/transaction.ts";
 import { limits } from "../../../limits.ts";
 import { appendActivity } from "../../activity/append.ts";
@@ -22,20 +21,10 @@ import { encodeDraft } from "../graph/encode-template.ts";
 import { errorFact } from "../graph/errors.ts";
 import { deleteTemplate as deleteAtMeta, postTemplate, postTemplateEdit } from "../graph/templates-client.ts";
 import type { Wire } from "../graph/wire.ts";
+import { findTemplateAccount } from "./account.ts";
 import { getTemplate } from "./list.ts";
 import { requestTemplateSyncs } from "./webhook.ts";
 import { changedEvent, changeTemplates, type KeyedChange } from "./templates.ts";
-
-const selectAccount = statement(
-  "templates_write.account",
-  `select a.waba_id as "wabaId", array(
-     select c.id from whatsapp_connections c
-     where c.tenant_id = a.tenant_id and c.account_id = a.id and c.state = 'connected' and c.access_token is not null
-     order by c.id desc limit $3
-   ) as "connectionIds"
-   from whatsapp_accounts a where a.tenant_id = $1 and a.id = $2`,
-  { wabaId: "text", connectionIds: "uuids" },
-);
 
 export type WriteTools = Pick<ConnectionTools, "app" | "graph" | "tokens" | "nowMs" | "onActivity">;
 export type Writer = { scope: TenantScope; actor: Actor };
@@ -106,7 +95,7 @@ type Deed = Pick<AuditEntry, "action" | "data">;
 async function openAccount(tools: WriteTools, { scope, actor }: Writer, accountId: string): Promise<Writing> {
   const { tenantId } = scope;
   const inTurn = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => tenantTransaction(tools.app, scope, work);
-  const account = await inTurn(async (tx) => (await tx.query(selectAccount, [tenantId, accountId, limits.templateTokensMax]))[0]);
+  const account = await inTurn((tx) => findTemplateAccount(tx, scope, accountId));
   if (account === undefined) throw notFound();
   const { wabaId, connectionIds } = account;
   const atMs = metaSecond(tools.nowMs());
