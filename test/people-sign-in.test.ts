@@ -99,7 +99,7 @@ test("An address without an account is answered like a wrong password: same word
   }
   assert.equal(texts.size, 1, [...texts].join("\n"));
   const least = [...took.values()].map((each) => Math.min(...each));
-  assert.ok(Math.max(...least) < 3 * Math.min(...least), `least times in ms: ${least.join(", ")}`);
+  assert.ok(Math.max(...least) < 2 * Math.min(...least), `least times in ms: ${least.join(", ")}`);
   const counts = await auth.query<{ attempts: number }>(
     "select distinct attempts from auth.sign_in_attempts where attempts > 0 order by 1",
   );
