@@ -51,6 +51,9 @@ export function VoiceRecorder({ onDone }: { onDone: (file: VoiceFile | null) => 
     }
   };
   const isOver = lastedMs >= recordedMsMax;
+  useEffect(() => {
+    if (isOver) recording.current?.pause();
+  }, [isOver]);
   return (
     <div role="group" aria-label={text("voice_record")} className="flex items-center gap-3 px-3 py-2">
       <IconButton label={text("voice_discard")} onClick={() => onDone(null)}>

@@ -13,6 +13,8 @@ export type VoiceFile = { blob: Blob; name: string };
 export type Recording = {
   /** The file; null when nothing was heard. */
   stop: () => Promise<VoiceFile | null>;
+  /** Hears no more; what was heard can still be had. */
+  pause: () => void;
   cancel: () => void;
 };
 
@@ -39,6 +41,9 @@ export async function startRecording(): Promise<Recording> {
       if (heard.size === 0) return null;
       const blob = mimeType.startsWith("audio/ogg") ? heard : await inOgg(heard);
       return { blob, name: "voice.ogg" };
+    },
+    pause() {
+      if (recorder.state === "recording") recorder.pause();
     },
     cancel: end,
   };

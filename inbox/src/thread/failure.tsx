@@ -48,7 +48,10 @@ function Ways({ message }: { message: Message }) {
         <button
           key={key}
           type="button"
-          onClick={run}
+          // The second half of a double click is no second wish.
+          onClick={({ detail }) => {
+            if (detail < 2) run();
+          }}
           className="min-h-7 rounded-md bg-raised px-2.5 text-[0.82rem] font-medium text-ink shadow-card hover:bg-hover"
         >
           {text(key)}
