@@ -14,7 +14,7 @@ import { appSecret, displayPhoneNumber, phoneNumberId, tenantCount, wabaId } fro
 
 const adminKey = "bench-admin-key-that-is-long-enough-0123456789";
 /** As `npm start` gives them. */
-const nodeFlags = ["--max-semi-space-size=16"];
+const nodeFlags = ["--max-semi-space-size=16", "--heap-growing-percent=100"];
 const readyMsMax = 90_000;
 const stopMsMax = 20_000;
 const encryptionKey = `k1:${Buffer.alloc(32, 7).toString("base64")}`;
