@@ -242,7 +242,7 @@ export const limits = {
   graphTimeoutMs: 20_000,
   /** A sender that has not been heard of for so long is dead; what it had under way becomes `unknown`. */
   sendNodeAliveMs: 12_000,
-  sendNodeBeatMs: 3_000,
+  sendNodeBeatMs: 2_000,
   /** For so long a claim whose COMMIT was not answered is looked for: the server may carry it out late. */
   sendLostClaimMs: 60_000,
   /** How often a sender looks for work of other nodes, and for what was put off. */
