@@ -1,8 +1,8 @@
-/** The mix, and next to it, in the same minutes and on the same server, the row-at-a-time reference and the raw limit. */
+/** What a run is compared with, in the same minutes and on the same server: the row-at-a-time reference and the raw limit. */
 import { migrate } from "../src/db/migrate.ts";
 import type { Target } from "./measure.ts";
 import { openSql, readStats } from "./program.ts";
-import { runRawLimit } from "./raw-limit.ts";
+import { portions, runRawLimit, type Portion } from "./raw-limit.ts";
 import type { Ready } from "./rates.ts";
 import { prepareReference, seedReference, type ReferenceMessage } from "./reference.ts";
 import { seedOutbound, seedWorld, settle } from "./seed.ts";
@@ -38,7 +38,8 @@ export async function runReference(bench: Workbench, { postmaster, sql: program 
   return sustained;
 }
 
-export async function runRaw(bench: Workbench, { sql: program }: Ready["target"], server: Server): Promise<number> {
+/** Updates a second of this kind, in a database of its own. */
+export async function runRaw(bench: Workbench, { sql: program }: Ready["target"], server: Server, portion: Portion): Promise<number> {
   const database = "kesher_raw";
   await program.query(`create database ${database} owner kesher_owner`);
   const login = { ...server, user: "kesher_owner", database };
@@ -46,20 +47,20 @@ export async function runRaw(bench: Workbench, { sql: program }: Ready["target"]
   const sql = openSql(bench, { ...server, database });
   const peers = await seedWorld(sql);
   const seconds = bench.isQuick ? 6 : 30;
-  const outbound = Math.ceil((rawPerSecondMax * seconds) / 4 / 20) * 20;
-  await seedOutbound(sql, { first: 0, count: outbound, perBlock: 20 });
+  const outbound = portions[portion].outbound === 0 ? 0 : Math.ceil((rawPerSecondMax * seconds) / 4 / 20) * 20;
+  if (outbound > 0) await seedOutbound(sql, { first: 0, count: outbound, perBlock: 20 });
   await settle(sql);
-  const raw = await runRawLimit(login, peers, { seconds, outbound });
+  const raw = await runRawLimit(login, peers, { portion, seconds, outbound });
   const { rows } = await sql.query<{ messages: number; facts: number; behind: number }>(
     `select (select count(*) from whatsapp_messages where direction = 'inbound')::float8 as messages, (select count(*) from whatsapp_message_statuses)::float8 as facts,
        (select count(*) from whatsapp_messages where status = 'read')::float8 as behind`,
   );
   const [counts] = rows;
-  if (counts?.messages !== raw.updates / 4 || counts.facts !== (raw.updates * 3) / 4 || counts.behind !== raw.updates / 4) {
-    throw new Error(`The raw limit is void: it wrote ${JSON.stringify(counts)} for ${raw.updates} updates`);
+  if (counts?.messages !== raw.messages || counts.facts !== raw.facts || counts.behind !== raw.projected) {
+    throw new Error(`The raw limit is void: it wrote ${JSON.stringify(counts)} for ${JSON.stringify(raw)}`);
   }
   await sql.end();
   await program.query(`drop database ${database} with (force)`);
-  bench.say(`raw limit: ${Math.round(raw.perSecond)}/s over ${raw.seconds.toFixed(1)} s of writing; the counts match`);
+  bench.say(`raw limit, ${portion}: ${Math.round(raw.perSecond)}/s over ${raw.seconds.toFixed(1)} s of writing; the counts match`);
   return raw.perSecond;
 }

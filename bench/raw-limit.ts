@@ -1,14 +1,14 @@
 /**
  * The raw limit: what one connection can write of the same rows into the same tables and indexes, with neither HTTP nor JSON.
- * Fixed: arrays of 1,000 updates (250 messages and the 750 statuses of 250 others) are encoded before the clock runs; one transaction each:
- * journal, contacts, conversations, messages, status facts, projection, activity.
+ * Fixed: arrays of about 1,000 updates (of the mix 250 messages and the 750 statuses of 250 others) are encoded before the clock runs; one
+ * transaction each: journal, contacts, conversations, messages, status facts, projection, activity.
  */
 import { bigints, byteas, ints, texts, times, uuids } from "../src/db/arrays.ts";
 import { newId } from "../src/db/new-id.ts";
 import { openPool, runStatement, type Server } from "../src/db/pool.ts";
 import { statement, type Value } from "../src/db/statement.ts";
 import { createRandom } from "../src/sandbox/random.ts";
-import { plainBodies } from "./bodies.ts";
+import { plainBodies, shapes } from "./bodies.ts";
 import { makeTexts, profileName } from "./texts.ts";
 import { contactOfOutbound, phone, pickContact, tenantOfBlock, userId, waMessageId } from "./world.ts";
 
@@ -78,16 +78,26 @@ const activity = statement(
   {},
 );
 
-const messagesPerArray = 250;
+/** Messages in, and messages sent of which all three statuses come, in each array. */
+export const portions = {
+  mix: { inbound: 250, outbound: 250 },
+  twenty: { inbound: 1_000, outbound: 0 },
+  statuses: { inbound: 0, outbound: 350 },
+} as const;
+export type Portion = keyof typeof portions;
+const statusesEach = 3;
 const arraysPerRound = 40;
 type Prepared = { statement: Parameters<typeof runStatement>[1]; values: readonly Value[] }[];
+
+/** Of what was written. */
+export type RawLimit = { perSecond: number; seconds: number; messages: number; facts: number; projected: number };
 
 /** Updates a second over at least `seconds` of writing. `outbound` messages with the world's ids must be there from 0 on. */
 export async function runRawLimit(
   server: Server,
   peers: readonly Peer[],
-  { seconds, outbound }: { seconds: number; outbound: number },
-): Promise<{ perSecond: number; updates: number; seconds: number }> {
+  { portion, seconds, outbound }: { portion: Portion; seconds: number; outbound: number },
+): Promise<RawLimit> {
   const db = openPool(server, {
     role: "kesher_ingest",
     name: "raw limit",
@@ -100,8 +110,8 @@ export async function runRawLimit(
   let spentMs = 0;
   let arrays = 0;
   try {
-    while (spentMs < seconds * 1_000 && (arrays + arraysPerRound) * messagesPerArray <= outbound) {
-      const round = Array.from({ length: arraysPerRound }, (_, index) => prepare(peers, arrayText, arrays + index));
+    while (spentMs < seconds * 1_000 && (arrays + arraysPerRound) * portions[portion].outbound <= outbound) {
+      const round = Array.from({ length: arraysPerRound }, (_, index) => prepare(peers, arrayText, portion, arrays + index));
       const startedAt = performance.now();
       for (const prepared of round) {
         await client.query("begin");
@@ -116,26 +126,29 @@ export async function runRawLimit(
     client.release();
     await db.pool.end();
   }
-  const updates = arrays * messagesPerArray * 4;
-  return { perSecond: (updates * 1_000) / spentMs, updates, seconds: spentMs / 1_000 };
+  const messages = arrays * portions[portion].inbound;
+  const projected = arrays * portions[portion].outbound;
+  const facts = projected * statusesEach;
+  return { perSecond: ((messages + facts) * 1_000) / spentMs, seconds: spentMs / 1_000, messages, facts, projected };
 }
 
-function prepare(peers: readonly Peer[], said: readonly string[], number: number): Prepared {
+function prepare(peers: readonly Peer[], said: readonly string[], portion: Portion, number: number): Prepared {
+  const { inbound: inboundCount, outbound: outboundCount } = portions[portion];
   const random = createRandom(50_000 + number);
   const nowMs = Date.now();
-  const inbound = Array.from({ length: messagesPerArray }, (_, index) => {
+  const inbound = Array.from({ length: inboundCount }, (_, index) => {
     const tenant = tenantOfBlock(number * 13 + Math.floor(index / 20));
     const peer = peerOf(peers, pickContact(random, tenant));
     return {
       peer,
       tenant,
       id: newId(nowMs),
-      wamid: waMessageId("raw", number * messagesPerArray + index),
+      wamid: waMessageId("raw", number * inboundCount + index),
       text: said[(number + index * 7) % said.length] ?? '""',
     };
   });
-  const outgoing = Array.from({ length: messagesPerArray }, (_, index) => {
-    const at = number * messagesPerArray + index;
+  const outgoing = Array.from({ length: outboundCount }, (_, index) => {
+    const at = number * outboundCount + index;
     const peer = peerOf(peers, contactOfOutbound(at, tenantOfBlock(Math.floor(at / 20))));
     return { peer, wamid: waMessageId("out", at) };
   });
@@ -163,9 +176,8 @@ function prepare(peers: readonly Peer[], said: readonly string[], number: number
     left.set(peer.tenantId, back + 1);
     return back;
   });
-  const bodies = bodiesOf(number);
-  return [
-    { statement: journal, values: [uuids(bodies.map(() => newId(nowMs))), byteas(bodies)] },
+  const bodies = bodiesOf(portion, number);
+  const ofInbound: Prepared = [
     {
       statement: contacts,
       values: [
@@ -208,6 +220,8 @@ function prepare(peers: readonly Peer[], said: readonly string[], number: number
         texts(inbound.map(({ peer }) => userId(peer.contact))),
       ],
     },
+  ];
+  const ofOutbound: Prepared = [
     {
       statement: facts,
       values: [
@@ -229,6 +243,11 @@ function prepare(peers: readonly Peer[], said: readonly string[], number: number
         times(outgoing.map(() => nowMs - 1_000)),
       ],
     },
+  ];
+  return [
+    { statement: journal, values: [uuids(bodies.map(() => newId(nowMs))), byteas(bodies)] },
+    ...(inbound.length === 0 ? [] : ofInbound),
+    ...(outgoing.length === 0 ? [] : ofOutbound),
     {
       statement: activity,
       values: [
@@ -243,11 +262,12 @@ function prepare(peers: readonly Peer[], said: readonly string[], number: number
   ];
 }
 
-/** The bodies in which these updates would have come: 50 of 20 updates. */
-function bodiesOf(number: number): Buffer[] {
-  return [
-    ...plainBodies({ shape: "mix", updates: messagesPerArray * 4, number: 100_000 + number, firstOutbound: number * messagesPerArray }),
-  ].slice(0, 50);
+/** The bodies in which these updates would have come. */
+function bodiesOf(portion: Portion, number: number): Buffer[] {
+  const { inbound, outbound } = portions[portion];
+  const updates = inbound + outbound * statusesEach;
+  const bodies = [...plainBodies({ shape: portion, updates, number: 100_000 + number, firstOutbound: number * outbound })];
+  return bodies.slice(0, Math.ceil(updates / shapes[portion].updatesPerPost));
 }
 
 function peerOf(peers: readonly Peer[], contact: number): Peer {

@@ -36,11 +36,12 @@ export async function run(bench: Workbench, results: Results, kind: Kind): Promi
       });
     case "twenty":
       return rate(bench, results, "twenty", async (ready, sustained) => {
+        await rawLimit(bench, results, ready, sustained, "twenty");
         await fairness(bench, results, ready, sustained);
         await stored(bench, results, ready, sustained);
       });
     case "statuses":
-      return rate(bench, results, "statuses", () => Promise.resolve());
+      return rate(bench, results, "statuses", (ready, sustained) => rawLimit(bench, results, ready, sustained, "statuses"));
     case "mix":
       return mix(bench, results);
     case "drain": {
@@ -94,6 +95,23 @@ async function profile(bench: Workbench, results: Results, shape: RateShape): Pr
   results.profiles.push({ title: `${shape}, closed loop`, lines });
 }
 
+/** What the machine could do at all: a rate above it cannot be reached, however little else is done. */
+async function rawLimit(
+  bench: Workbench,
+  results: Results,
+  ready: Ready,
+  sustained: Sustained,
+  kind: "twenty" | "statuses",
+): Promise<void> {
+  const { server } = ready.program;
+  if (server === null) throw new Error("The raw limit needs the embedded database");
+  const perSecond = await runRaw(bench, ready.target, server, kind);
+  results.beside.push(
+    `the raw limit of ${kind === "twenty" ? "messages" : "statuses"} alone (one connection, prepared arrays, neither HTTP nor JSON): ` +
+      `${whole(perSecond)}/s, of which ${whole((100 * sustained.perSecond) / perSecond)} % were sustained`,
+  );
+}
+
 /** In one process and on one database, just before and just after the rows were put in. */
 async function stored(bench: Workbench, results: Results, ready: Ready, empty: Sustained): Promise<void> {
   const messages = bench.isQuick ? storedMessages.quick : storedMessages.full;
@@ -121,7 +139,7 @@ async function mix(bench: Workbench, results: Results): Promise<void> {
   const sustained = await sustainCounted(bench, ready, "mix");
   results.mixPerSecond = sustained.perSecond;
   noteCosts(results, "mix", sustained);
-  const rawPerSecond = await runRaw(bench, ready.target, server);
+  const rawPerSecond = await runRaw(bench, ready.target, server, "mix");
   results.values.set("raw", {
     value: sustained.perSecond / rawPerSecond,
     note: `${whole(sustained.perSecond)}/s against ${whole(rawPerSecond)}/s`,
