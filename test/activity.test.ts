@@ -127,9 +127,12 @@ test("what the hub loses or repeats does no harm", async () => {
     },
   };
   hub.start();
-  const reader = readUntil(id, 0, (events) => events.some((event) => nameOf(event) === "last"), lossy);
+  let isRead = false;
+  const reader = readUntil(id, 0, (events) => (isRead = events.some((event) => nameOf(event) === "last")), lossy);
   await writeMany(id, 3, 20);
   await write(id, ["last"], { nudge: false });
+  // What is lost at the very end is noticed by the next one only.
+  while (!isRead) await write(id, ["more"], { nudge: false });
   const events = await reader;
   hub.stop();
   assert.deepEqual(
@@ -221,7 +224,7 @@ test("a stream begins now, resumes from Last-Event-ID or after, and numbers its 
   const head = await headOf(id);
   const fresh = await openStream(key);
   assert.match(fresh.answer.headers.get("content-type") ?? "", /^text\/event-stream/);
-  await fresh.readOn();
+  while (fresh.comments.length === 0) assert.ok(await fresh.readOn());
   assert.match(fresh.comments[0] ?? "", new RegExp(`^: after ${head}\n`));
   const resumed = [
     await openStream(key, { lastEventId: "2" }),
@@ -276,7 +279,7 @@ test("readers that drop and resume over HTTP at any moment get every event once"
   assert.deepEqual(seqs, range(1, head));
 });
 
-test("a stream ends soon after its key is revoked", { timeout: 4 * limits.streamAuthorizeMs }, async () => {
+test("a stream ends soon after its key is revoked", { timeout: 12 * limits.streamAuthorizeMs }, async () => {
   const { key } = await api.tenant();
   const { json } = await api.call("POST", "/api/v1/api-keys", { key, body: { name: "stream", scopes: ["read"] } });
   const stream = await openStream(json.apiKey);

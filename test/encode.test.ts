@@ -234,7 +234,7 @@ test("No field is written under a name that Meta does not have, and each of its 
     }
   };
   for (const contents of contentByKind.values()) {
-    for (const content of fc.sample(contents, 300)) walk(sent(content)[content.type]);
+    for (const content of fc.sample(contents, { numRuns: 300, seed: 1 })) walk(sent(content)[content.type]);
   }
   assert.deepEqual(written.symmetricDifference(metaNames), new Set());
 });

@@ -10,7 +10,7 @@ import { appSecret, makeProgram, setUpNumbers, until } from "./support/program.t
 
 test(
   "An erasure that is killed in the middle is done by the next start, and what it erased does not come back",
-  { timeout: 180_000 },
+  { timeout: 280_000 },
   async (t) => {
     const program = await makeProgram(t);
     await program.start();
@@ -32,7 +32,7 @@ test(
     };
     assert.equal(await post(), 200);
     let contactId = "";
-    await until("the contact is there", 20_000, async () => {
+    await until("the contact is there", 60_000, async () => {
       const { json } = await program.call("GET", `contacts?waId=${phone}`, undefined, number.key);
       contactId = json.data[0]?.id ?? "";
       return contactId !== "";
@@ -46,15 +46,15 @@ test(
     await program.start();
     const isDone = async (): Promise<boolean> =>
       (await program.call("GET", `privacy/jobs/${job.id}`, undefined, number.key)).json.state === "done";
-    t.diagnostic(`done ${Math.round(await until("the erasure is done", 60_000, isDone))} ms after the last start`);
+    t.diagnostic(`done ${Math.round(await until("the erasure is done", 120_000, isDone))} ms after the last start`);
 
     // Meta has not heard an answer, and delivers again.
     assert.equal(await post(), 200);
     const stats = async () => (await program.call("GET", "stats", undefined, number.key)).json;
-    await until("it is left out", 20_000, async () => (await stats()).suppressed === 2);
+    await until("it is left out", 60_000, async () => (await stats()).suppressed === 2);
     const sql = await program.sql();
     t.after(() => sql.end());
-    await until("the body that came again is rewritten", 30_000, async () => {
+    await until("the body that came again is rewritten", 60_000, async () => {
       const { rows } = await sql.query(`select 1 from webhook_deliveries where position(convert_to($1, 'UTF8') in body) > 0`, [phone]);
       return rows.length === 0;
     });

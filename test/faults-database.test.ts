@@ -35,8 +35,8 @@ test("sessions that are killed one after the other, all the time, park nothing a
   const { ledger, load } = await startTraffic(t, program);
   const sql = await program.sql();
   const random = createRandom(12);
-  let killed = 0;
-  for (let times = 0; times < 150; times += 1) {
+  // Now and then there is none to kill: all are being opened anew.
+  for (let killed = 0; killed < 150;) {
     await randomMoment(random, 5, 35);
     const { rowCount } = await sql.query(
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kesher %' and pid <> pg_backend_pid() order by random() limit 1",
@@ -46,7 +46,6 @@ test("sessions that are killed one after the other, all the time, park nothing a
   await sql.end();
   await until("the program has got over it", readyMsMax, () => program.isReady());
   await load.stop();
-  assert.ok(killed > 100);
   await settleAndCheck(t, program, ledger);
 });
 
@@ -56,7 +55,7 @@ test("a full disk means 503, nothing parked, a living program, and recovery as s
   const program = await makeProgram(t, { diskBytes: 280 * 2 ** 20 });
   await program.start();
   const { ledger, load } = await startTraffic(t, program);
-  await until("some are stored", 20_000, () => ledger.posts.ok > 100);
+  await until("some are stored", 60_000, () => ledger.posts.ok > 100);
   const ballast = join(program.dataDir, "ballast");
   await fill(ballast);
   const unknownBefore = ledger.statuses.get(503) ?? 0;
@@ -68,7 +67,7 @@ test("a full disk means 503, nothing parked, a living program, and recovery as s
   await rm(ballast);
   const recoveredMs = await until("the program has recovered", readyMsMax, () => program.isReady());
   const okBefore = ledger.posts.ok;
-  await until("webhooks are stored again", 20_000, () => ledger.posts.ok > okBefore + 20);
+  await until("webhooks are stored again", 60_000, () => ledger.posts.ok > okBefore + 20);
 
   // Harder: no room for the journal of the database itself, which ends it, and each start of it, until there is room.
   const before = await program.postmaster();
@@ -78,7 +77,7 @@ test("a full disk means 503, nothing parked, a living program, and recovery as s
   await until("the database is gone", 60_000, async () => (await program.postmaster()) !== before);
   await sql.end().catch(() => undefined);
   assert.ok(program.isAlive(), program.output);
-  await until("it is not ready", 20_000, async () => !(await program.isReady()));
+  await until("it is not ready", 60_000, async () => !(await program.isReady()));
   await rm(ballast);
   const restartedMs = await until("the program has recovered again", readyMsMax, () => program.isDatabaseBack(before));
   await load.stop();

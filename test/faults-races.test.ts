@@ -62,7 +62,7 @@ async function untilBlockedOrDone(act: Promise<unknown>): Promise<"blocked" | "d
   let isDone = false;
   const end = (): void => void (isDone = true);
   act.then(end, end);
-  await until("it is blocked or done", 10_000, async () => isDone || (await blocked()) > 0);
+  await until("it is blocked or done", 60_000, async () => isDone || (await blocked()) > 0);
   return isDone ? "done" : "blocked";
 }
 

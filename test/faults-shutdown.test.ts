@@ -28,7 +28,7 @@ test("a rolling restart of two nodes behind a proxy loses no request", { timeout
 
   for (const node of nodes) {
     const okBefore = ledger.posts.ok;
-    await until("requests flow", 20_000, () => ledger.posts.ok > okBefore + 50);
+    await until("requests flow", 60_000, () => ledger.posts.ok > okBefore + 50);
     const began = performance.now();
     node.signal("SIGTERM");
     assert.deepEqual(await node.ended(), { code: 0, signal: null }, node.output);
@@ -59,7 +59,7 @@ test(
     const load = startLoad({ client, maker: new BodyMaker(numbers, random), ledger, random, concurrency: 4, postsMax: 100_000 });
     t.after(() => load.stop());
     const streams = await Promise.all(numbers.flatMap(({ key }) => [openStream(program, key), openStream(program, key)]));
-    await until("events flow", 20_000, () => streams.every((stream) => stream.bytes() > 0) && ledger.posts.ok > 50);
+    await until("events flow", 60_000, () => streams.every((stream) => stream.bytes() > 0) && ledger.posts.ok > 50);
     await randomMoment(random, 0, 100);
 
     const postmaster = await program.postmaster();

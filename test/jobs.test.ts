@@ -11,6 +11,7 @@ import { limits } from "../src/limits.ts";
 import { startJobs, stopJobs, type Handler, type Handlers, type JobsOptions } from "../src/queue/jobs.ts";
 import { enqueue, queues, type JobData } from "../src/services/jobs.ts";
 import { withDatabase } from "./support/database.ts";
+import { holdTime } from "./support/held-time.ts";
 
 type Data = JobData<"media-fetch">;
 
@@ -23,6 +24,8 @@ const data = (mediaId: string = randomUUID(), connectionId: string = randomUUID(
 test("A job that was enqueued in a transaction that rolled back never runs; one that committed runs at once", async (t) => {
   const { app, work } = await rig(t);
   const seen = watch();
+  // Time stands still: nobody's next look, of which one comes every `jobPollMs`, can be what finds a job.
+  holdTime(t);
   await work({ "media-fetch": seen.handler });
   const [lost, undone, kept] = [data(), data(), data()];
   await assert.rejects(
@@ -31,7 +34,6 @@ test("A job that was enqueued in a transaction that rolled back never runs; one 
       throw new Error("undone");
     }),
   );
-  const beganMs = performance.now();
   await transaction(app, async (tx) => {
     await tx
       .savepoint(async () => {
@@ -42,10 +44,9 @@ test("A job that was enqueued in a transaction that rolled back never runs; one 
     await enqueue(tx, "media-fetch", [kept]);
   });
   assert.deepEqual((await seen.next()).data, kept);
-  // Polling would need up to `jobPollMs`; the first look of a worker that just started is done by now.
+  // The first look of a worker that just started is done by now.
   await transaction(app, (tx) => enqueue(tx, "media-fetch", [data("second")]));
   assert.equal((await seen.next()).data.mediaId, "second");
-  assert.ok(performance.now() - beganMs < limits.jobPollMs, `${performance.now() - beganMs} ms`);
   assert.deepEqual(
     seen.all.map((each) => each.data.mediaId),
     [kept.mediaId, "second"],
@@ -103,7 +104,7 @@ test("Who may enqueue may neither read nor change jobs, and the role that works 
   await owner.query("rollback");
 });
 
-test("A failing job is tried again and told which attempt it is; a backlog is worked without a pause", async (t) => {
+test("A failing job is tried again and told which attempt it is", async (t) => {
   const { app, work } = await rig(t);
   const seen = watch(async (_, { attempt }) => {
     if (attempt === 1) throw new Error("not yet");
@@ -117,19 +118,22 @@ test("A failing job is tried again and told which attempt it is; a backlog is wo
   assert.equal((await seen.next()).attempt, 1);
   assert.equal((await seen.next()).attempt, 2);
   assert.deepEqual(failures, ["media-fetch Error: not yet 1"]);
+});
+
+test("A backlog is worked without a pause", async (t) => {
+  const { app, work } = await rig(t);
   const backlog = watch();
-  const { work: elsewhere, app: other } = await rig(t);
-  await transaction(other, (tx) =>
+  await transaction(app, (tx) =>
     enqueue(
       tx,
       "media-fetch",
       Array.from({ length: 60 }, () => data()),
     ),
   );
-  await elsewhere({ "media-fetch": backlog.handler });
-  const beganMs = performance.now();
+  // No pause ever ends.
+  holdTime(t);
+  await work({ "media-fetch": backlog.handler });
   for (let index = 0; index < 60; index += 1) await backlog.next();
-  assert.ok(performance.now() - beganMs < 10_000, `${performance.now() - beganMs} ms`);
 });
 
 test("One number has at most its share of the workers, so that its many jobs do not hold up another's", async (t) => {
@@ -192,7 +196,7 @@ test("Of each kind of job a node has at most its number under way, one tenant it
   assert.deepEqual(rows, [{ sessions: limits.jobConnectionsMax }]);
 });
 
-test("The job of a killed node is taken over by another one", { timeout: 60_000 }, async (t) => {
+test("The job of a killed node is taken over by another one", { timeout: 120_000 }, async (t) => {
   const { app, work, server } = await rig(t);
   const child = await startChild(t, server);
   const job = data();
@@ -210,10 +214,11 @@ test("The job of a killed node is taken over by another one", { timeout: 60_000 
   // Heartbeat, monitor, the delay before a retry (with jitter, at most the first one), and a look.
   const boundMs = limits.jobHeartbeatMs + limits.jobMonitorMs * 2 + queues["media-fetch"].retryDelaySeconds * 1_000 + limits.jobPollMs;
   t.diagnostic(`taken over after ${Math.round(ms)} ms`);
-  assert.ok(ms < boundMs + 3_000, `${ms} ms`);
+  // A busy machine may take its time; without a heartbeat it would be the queue's `expireInSeconds`.
+  assert.ok(ms < boundMs + 20_000, `${ms} ms`);
 });
 
-test("A database that goes away and comes back neither ends the process nor stops the jobs", { timeout: 60_000 }, async (t) => {
+test("A database that goes away and comes back neither ends the process nor stops the jobs", { timeout: 120_000 }, async (t) => {
   const { app, work, server, superuser } = await rig(t);
   const errors: unknown[] = [];
   const seen = watch();
@@ -232,7 +237,7 @@ test("A database that goes away and comes back neither ends the process nor stop
 
 test(
   "A stop waits for the jobs that run, but not for ever: what is cut off is told so and waits for another node",
-  { timeout: 30_000 },
+  { timeout: 120_000 },
   async (t) => {
     const { app, server, owner } = await rig(t);
     const aborted = Promise.withResolvers<void>();
@@ -251,7 +256,8 @@ test(
     const beganMs = performance.now();
     await stopJobs(jobs);
     await aborted.promise;
-    assert.ok(performance.now() - beganMs < limits.jobStopMsMax + 2_000);
+    // With room for a busy machine; pg-boss itself would wait for 30 s.
+    assert.ok(performance.now() - beganMs < limits.jobStopMsMax + 20_000);
     const { rows } = await owner.query("select state::text from pgboss.job where name = 'media-fetch'");
     assert.deepEqual(rows, [{ state: "retry" }]);
   },

@@ -17,7 +17,8 @@ const api = await startApi({ after });
 const tenant = await api.tenant();
 const asTenant = { key: tenant.key };
 const asAdmin = { key: adminKey };
-const began = performance.now();
+/** What a busy machine may add to a time that Node itself keeps; a limit that is not there would be Node's own one, of a minute or five. */
+const slackMs = 20_000;
 // Under way while the other tests run, since its end is 15 s off.
 const halfHeaders = closedAfter(Number(new URL(api.url).port), "GET /livez HTTP/1.1\r\nHost: x\r\n");
 const halfBody = startHalfBody();
@@ -189,29 +190,29 @@ test("A command to the sandbox takes its bytes and no more", async (t) => {
 test("A webhook's body that does not come to its end in time is 408, and holds no memory any more", async () => {
   const { said, ms } = await halfBody;
   assert.match(said, /^HTTP\/1.1 408 /);
-  assert.ok(ms >= limits.webhookBodyMsMax - 50 && ms < limits.webhookBodyMsMax + 2_000, `${Math.round(ms)} ms`);
+  assert.ok(ms >= limits.webhookBodyMsMax - 50 && ms < limits.webhookBodyMsMax + slackMs, `${Math.round(ms)} ms`);
 });
 
 test("A caller that does not end its headers is cut off in time", async () => {
-  await halfHeaders;
-  const elapsedMs = performance.now() - began;
-  const latestMs = limits.httpHeadersMsMax + limits.httpConnectionsCheckMs + 2_000;
-  assert.ok(elapsedMs >= limits.httpHeadersMsMax && elapsedMs <= latestMs, `${Math.round(elapsedMs)} ms`);
+  const { ms } = await halfHeaders;
+  const latestMs = limits.httpHeadersMsMax + limits.httpConnectionsCheckMs + slackMs;
+  assert.ok(ms >= limits.httpHeadersMsMax && ms <= latestMs, `${Math.round(ms)} ms`);
 });
 
 async function status(method: string, path: string, body: unknown): Promise<number> {
   return (await api.call(method, path, { ...asAdmin, body })).status;
 }
 
-/** Sends this and no more. Resolves, when the server hangs up, with what it said. */
-async function closedAfter(port: number, text: string): Promise<string> {
+/** Sends this and no more. Resolves, when the server hangs up, with what it said, and after how long. */
+async function closedAfter(port: number, text: string): Promise<{ said: string; ms: number }> {
+  const startMs = performance.now();
   const socket = connect(port, "127.0.0.1");
   socket.setEncoding("utf8");
   let said = "";
   socket.on("data", (piece: string) => (said += piece));
   socket.write(text);
   await once(socket, "close");
-  return said;
+  return { said, ms: performance.now() - startMs };
 }
 
 /** A webhook whose body never comes to its end. */
@@ -227,7 +228,5 @@ async function startHalfBody(): Promise<{ said: string; ms: number }> {
   after(() => server.close());
   const address = server.address();
   assert.ok(address !== null && typeof address !== "string");
-  const startMs = performance.now();
-  const said = await closedAfter(address.port, "POST /webhook/whatsapp HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
-  return { said, ms: performance.now() - startMs };
+  return closedAfter(address.port, "POST /webhook/whatsapp HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
 }

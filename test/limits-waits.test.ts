@@ -276,7 +276,11 @@ test("An erasure looks every privacyWaitPollMs whether transactions that began b
   const inTime = wait();
   await settled();
   await other.query("rollback");
-  time.pass(limits.privacyWaitPollMs);
+  // Autovacuum may have a transaction, too.
+  while (!inTime.isOver()) {
+    time.pass(limits.privacyWaitPollMs);
+    await settled();
+  }
   assert.equal(await inTime.ended, "ended");
 });
 

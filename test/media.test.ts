@@ -202,12 +202,18 @@ test("Calls under way count as ones that may fail, so many at once cannot fail t
       void release.promise.then(() => response.writeHead(500).end());
     });
   }
-  const results = ids.map((id) => fetch(id));
-  await arrived.promise;
+  const turnedAway = Promise.withResolvers<void>();
+  const busy: FetchResult[] = [];
+  const results = ids.map(async (id) => {
+    const result = await fetch(id);
+    if (result.kind === "waits" && result.reason === "failed_calls") busy.push(result);
+    if (busy.length === ids.length - limits.mediaFailuresPerHourMax) turnedAway.resolve();
+  });
+  // The calls end only when the rest was turned away: afterwards they would count as failed, not as under way.
+  await Promise.all([arrived.promise, turnedAway.promise]);
   release.resolve();
-  const settled = await Promise.all(results);
+  await Promise.all(results);
   assert.equal(meta.seen.length, limits.mediaFailuresPerHourMax);
-  const busy = settled.filter((result) => result.kind === "waits" && result.reason === "failed_calls");
   assert.equal(busy.length, 2);
   assert.ok(busy.every((result) => result.kind === "waits" && result.seconds === limits.mediaBusyWaitMs / 1_000));
   // A call that began and never ended.

@@ -23,7 +23,7 @@ test(
     const wanted = { tenantId: tenant.json.id, wabaId, phoneNumberId, displayPhoneNumber, accessToken };
     const { json: number } = await program.call("POST", "connections", wanted);
     for (const phone of [hanging, ...others]) await sandbox.call("POST", `phones/${phone}/messages`, { type: "text", text: "שלום" });
-    await until("all windows are open", 20_000, async () => {
+    await until("all windows are open", 60_000, async () => {
       const { json } = await program.call("GET", "conversations?limit=200", undefined, key);
       return json.data.filter((one: { window: { isOpen: boolean } }) => one.window.isOpen).length === others.length + 1;
     });
@@ -39,17 +39,27 @@ test(
         (await sql.query(`select count(*) from whatsapp_messages m left join whatsapp_sends s on s.message_id = m.id where ${where}`))
           .rows[0].count,
       );
+    // Nothing leaves until all is queued, so that all begin together, however long the queueing takes.
+    const pause = (until: string): Promise<unknown> =>
+      sql.query(
+        `insert into whatsapp_send_lanes (tenant_id, connection_id, paused_until) values ($1, $2, $3)
+         on conflict (tenant_id, connection_id) do update set paused_until = excluded.paused_until`,
+        [tenant.json.id, number.id, until],
+      );
+    await pause("infinity");
     const waiting = fetch(`${program.url}/v26.0/${phoneNumberId}/messages`, {
       method: "POST",
       headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
       body: JSON.stringify({ messaging_product: "whatsapp", to: hanging, type: "text", text: { body: "x" } }),
     });
     // More than can be sent before the end: whenever it stops, some are under way.
-    for (const phone of [...others, ...others, ...others, ...others]) {
+    for (const phone of Array.from({ length: 8 }, () => others).flat()) {
       const body = { connectionId: number.id, to: { waId: phone }, content: { type: "text", body: "x" } };
       assert.equal((await program.call("POST", "messages", body, key)).status, 201);
     }
-    await until("all of them are on their way", 10_000, async () => (await countOf(`s.state = 'dispatching'`)) === others.length + 1);
+    await until("all of them wait", 60_000, async () => (await countOf(`s.state = 'queued'`)) === others.length + 1);
+    await pause("-infinity");
+    await until("all of them are on their way", 60_000, async () => (await countOf(`s.state = 'dispatching'`)) === others.length + 1);
 
     const began = performance.now();
     program.signal("SIGTERM");

@@ -1,6 +1,7 @@
 /** The outbox on a real database: order, ends and windows. Graph is a function of the test. */
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
+import { pairBurstMax, pairIntervalMs } from "../src/core/pacing.ts";
 import { tenantTransaction } from "../src/db/transaction.ts";
 import { cancelMessage, markMessageFailed } from "../src/services/whatsapp/outbox/actions.ts";
 import { queueWish } from "../src/services/whatsapp/outbox/queue-wish.ts";
@@ -104,6 +105,8 @@ test("a head that is put off keeps its place: nothing of its conversation overta
   await sendAll(dana, ["d1", "d2"]);
   graph.judge = ({ text }, nth) => (text === "d1" && nth < 3 ? refusal(131_000) : accepts({ messageId: text } as never, nth));
   await sender.turn();
+  // Its wait is of half a second, which a slow machine would be done with.
+  await rig.sql(`update whatsapp_sends set due_at = due_at + interval '1 hour' where state = 'queued'`);
   await box.send(uri, { body: "u1" });
   await sender.turn();
   assert.equal((await sender.turn()).taken, 0);
@@ -220,6 +223,7 @@ test("a request that cannot start within its second after the claim is given bac
   const slept = { wallMs: 0 };
   const dozing = handSender(rig, graph, {
     nowMs: () => Date.now() + slept.wallMs,
+    startMsMax: limits.sendStartMsMax,
     failpoint: (name) => void (name === "send.claimed" && (slept.wallMs = limits.sendStartMsMax + 1)),
   });
   assert.deepEqual((await dozing.turn()).outcomes, ["released"]);
@@ -304,18 +308,30 @@ test("only an unknown message can be marked as failed, and what Meta reports lat
 
 test("to one customer go 45 messages at once, the next waits and costs no other customer a turn", async () => {
   const [dana, uri] = [await box.customer(), await box.customer()];
-  for (let count = 0; count < 47; count += 1) await box.send(dana, { body: `d${count}` });
-  const { taken } = await sender.drain(200);
-  assert.equal(taken, 45);
-  await box.send(uri, { body: "u" });
-  assert.equal((await sender.turn()).taken, 1);
-  const [waiting] = await rig.sql<{ wait: number }>(
-    `select round(extract(epoch from due_at - now()))::int as wait from whatsapp_sends where state = 'queued'`,
+  for (let count = 0; count < 55; count += 1) await box.send(dana, { body: `d${count}` });
+  const [start] = await rig.sql<{ at: string }>(`select clock_timestamp()::text as at`);
+  const began = performance.now();
+  /** How many she has; on a machine so slow that it takes another 6 s, one more may go for each of them. */
+  const assertSent = (burst: number): void => {
+    const sent = texts().filter((text) => text.startsWith("d")).length;
+    const earned = Math.floor((performance.now() - began) / pairIntervalMs);
+    assert.ok(sent >= burst && sent <= burst + earned, `${sent} after ${burst} and ${earned}`);
+  };
+  await sender.drain(200);
+  assertSent(pairBurstMax);
+  const [waiting] = await rig.sql<{ isLater: boolean; isSoon: boolean }>(
+    `select due_at >= $1::timestamptz + make_interval(secs => $2) as "isLater", due_at <= now() + make_interval(secs => $2) as "isSoon"
+     from whatsapp_sends where state = 'queued'`,
+    [start?.at, pairIntervalMs / 1_000],
   );
-  assert.ok(waiting !== undefined && waiting.wait >= 3 && waiting.wait <= 6, `${waiting?.wait}`);
-  await rig.sql(`update whatsapp_send_pairs set paid_until = paid_until - interval '6 seconds'`);
+  assert.deepEqual(waiting, { isLater: true, isSoon: true });
+  const other = await box.send(uri, { body: "u" });
+  await sender.turn();
+  assert.equal((await rowOf(rig, other.id)).status, "accepted");
+  await rig.sql(`update whatsapp_send_pairs set paid_until = paid_until - make_interval(secs => $1)`, [pairIntervalMs / 1_000]);
   await rig.sql(`update whatsapp_sends set due_at = now()`);
-  assert.equal((await sender.drain()).taken, 1);
+  await sender.drain();
+  assertSent(pairBurstMax + 1);
 });
 
 test("an idle number is asked once, and a number whose places are all taken is not asked again and again", async () => {

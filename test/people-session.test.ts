@@ -220,7 +220,9 @@ test("Sessions that were looked up are remembered for a moment, in bounded numbe
      select gen_random_uuid(), $1, t, now() + interval '1 day', now(), now() from unnest($2::text[]) t`,
     [many.id, tokens.map((each) => createHash("sha256").update(each).digest("base64url"))],
   );
-  await Promise.all(tokens.map((each) => cache.find(each)));
+  // Looked up at once they would come in any order.
+  await cache.find(tokens[0] ?? "");
+  await Promise.all(tokens.slice(1).map((each) => cache.find(each)));
   await api.people.auth.pool.query("delete from auth.sessions where person_id = $1", [many.id]);
   assert.equal(await cache.find(tokens[0] ?? ""), null, "the oldest made room");
   assert.ok((await cache.find(tokens.at(-1) ?? "")) !== null);

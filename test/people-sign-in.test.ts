@@ -86,24 +86,32 @@ test("An address without an account is answered like a wrong password: same word
   const passwordless = await makePerson(api, { tenantId: one.id });
   const asked = [email, passwordless.email, "nobody@people.example", "no.body+x@people.example"];
   await signIn(email, password);
-  const took = new Map(asked.map((each) => [each, [] as number[]]));
+  const least = asked.map(() => Infinity);
   const texts = new Set<string>();
-  for (let round = 0; round < 7; round += 1) {
-    for (const each of asked) {
-      const beganMs = performance.now();
-      const answer = await signIn(each, "a wrong password");
-      took.get(each)?.push(performance.now() - beganMs);
-      const headers = [...answer.headers].filter(([name]) => !["date"].includes(name));
-      texts.add(`${answer.status} ${answer.text} ${JSON.stringify(headers)}`);
+  const rounds = async (): Promise<void> => {
+    for (let round = 0; round < 7; round += 1) {
+      for (const [index, each] of asked.entries()) {
+        const beganMs = performance.now();
+        const answer = await signIn(each, "a wrong password");
+        least[index] = Math.min(least[index] ?? Infinity, performance.now() - beganMs);
+        const headers = [...answer.headers].filter(([name]) => !["date"].includes(name));
+        texts.add(`${answer.status} ${answer.text} ${JSON.stringify(headers)}`);
+      }
     }
-  }
+  };
+  await rounds();
   assert.equal(texts.size, 1, [...texts].join("\n"));
-  const least = [...took.values()].map((each) => Math.min(...each));
-  assert.ok(Math.max(...least) < 2 * Math.min(...least), `least times in ms: ${least.join(", ")}`);
   const counts = await auth.query<{ attempts: number }>(
     "select distinct attempts from auth.sign_in_attempts where attempts > 0 order by 1",
   );
   assert.deepEqual(counts.rows, [{ attempts: 7 }, { attempts: 28 }], "of each account, and of the address");
+  // The least times of what does the same come ever closer, however busy the machine; of what does not they never do.
+  const areAlike = (): boolean => Math.max(...least) < 2 * Math.min(...least);
+  for (let more = 0; more < 20 && !areAlike(); more += 1) {
+    await auth.query("delete from auth.sign_in_attempts");
+    await rounds();
+  }
+  assert.ok(areAlike(), `least times in ms: ${least.join(", ")}`);
   const refused = await api.platform.pool.query(
     "select actor_name from audit_events where action = 'session.refused' and actor_name like '%nobody%'",
   );

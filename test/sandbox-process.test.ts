@@ -80,7 +80,8 @@ async function loadedBy(settings: Record<string, string>): Promise<{ loaded: str
     env: { PATH: process.env["PATH"] ?? "", PORT: String(await freePort()), DATA_DIR: dataDir, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const gone = once(child, "exit");
+  // Its streams have ended, too: what it said before its end may be read after it.
+  const gone = once(child, "close");
   const loaded: string[] = [];
   let said = "";
   createInterface(child.stderr).on("line", (line) => {

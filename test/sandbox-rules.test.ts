@@ -37,7 +37,8 @@ test("A number takes its messages in any rolling second and refuses one more wit
   rig.clock.ms += 1;
   assert.deepEqual(await sendMany(1, 100), [null]);
   rig.sandbox.setRates({ perSecond: 3 });
-  assert.deepEqual(await sendMany(4, 200), [null, null, null, 130_429]);
+  // Whichever of them comes last.
+  assert.deepEqual((await sendMany(4, 200)).toSorted(), [130_429, null, null, null]);
   rig.sandbox.setRates({ perSecond: null, hasPairRate: false });
   assert.deepEqual(new Set(await sendMany(200, 300)), new Set([null]));
   for (let sent = 0; sent < 50; sent += 1) assert.equal(codeOf(await rig.send(to(1), hello)), null);

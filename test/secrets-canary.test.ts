@@ -416,7 +416,7 @@ async function dump(): Promise<{ schema: string; name: string; text: string }[]>
 }
 
 async function until(isSo: () => Promise<boolean>, what: () => string): Promise<void> {
-  const giveUpAt = performance.now() + 30_000;
+  const giveUpAt = performance.now() + 120_000;
   while (!(await isSo().catch(() => false))) {
     assert.ok(performance.now() < giveUpAt, what());
     await pause(30);

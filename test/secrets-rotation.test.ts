@@ -128,7 +128,12 @@ test("While others still seal with the old key, all is gone over a few times, an
 
 test("The command can be killed and started again; it says done only when no other key is in use", async () => {
   const { tenantId, connectionIds } = await seed(limits.rotateSecretsMax * 12);
+  // It gets no further than the second step before it is killed, however long that takes: a row of the third is held.
+  const holder = await database.session("superuser");
+  await holder.query("begin");
+  await holder.query("select from whatsapp_connections where id = $1 for update", [connectionIds[limits.rotateSecretsMax * 2 + 1]]);
   const killed = await command([newKey, oldKey], { killAtLine: /whatsapp_connections\.access_token: 400 / });
+  await holder.query("rollback");
   assert.equal(killed.signal, "SIGKILL");
   const keys = database.open("kesher_keys");
   const between = (await readKeysInUse(keys)).filter(({ table, column }) => table === "whatsapp_connections" && column === "access_token");

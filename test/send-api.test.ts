@@ -19,6 +19,8 @@ after(async () => {
 /** Meta, as far as this file needs it: it answers what it is told to. */
 type Asked = { url: string; token: string; body: Record<string, unknown> };
 const asked: Asked[] = [];
+/** Nobody waits for so long who is to be answered at all. */
+const patientMs = 60_000;
 let meta: (request: Asked) => { status: number; json: object } | null = () => null;
 const accepted = (): { status: number; json: object } => ({ status: 200, json: { messages: [{ id: `wamid.${randomUUID()}` }] } });
 const metaServer = createServer((request, response) => {
@@ -41,14 +43,18 @@ cleanups.push(() => {
 const metaGraph = { url: `http://127.0.0.1:${(metaServer.address() as AddressInfo).port}`, version: "v26.0" };
 
 let wake = (): void => undefined;
+/** How long a caller in Meta's shape waits. */
+let answerMsMax = patientMs;
 const pieces = { answers: null as never };
 const api = await startApi(
   { after: (cleanup) => void cleanups.push(cleanup) },
-  { sends: { graph: metaGraph, wake: () => wake(), answerMsMax: 2_000, ...answersOf() } },
+  { sends: { graph: metaGraph, wake: () => wake(), ...answersOf() } },
 );
 function answersOf(): { answers: ReturnType<typeof handSender>["answers"] } {
   // The sender and the routes of a node share them.
   const { answers } = handSender({} as Rig, createGraphClient(metaGraph));
+  const wait = answers.wait.bind(answers);
+  Reflect.set(answers, "wait", (messageId: string, _msMax: number, look: () => Promise<unknown>) => wait(messageId, answerMsMax, look));
   Object.assign(pieces, { answers });
   return { answers };
 }
@@ -67,6 +73,7 @@ beforeEach(async () => {
   asked.length = 0;
   meta = accepted;
   wake = () => undefined;
+  answerMsMax = patientMs;
   await api.ingest.pool.query(`delete from whatsapp_sends`);
   await api.ingest.pool
     .query(`delete from whatsapp_send_pairs`)
@@ -236,11 +243,11 @@ test("a number is paused and resumed by people, its pace is changed, and its hea
   assert.equal((await node.turn()).taken, 0);
   assert.equal((await change({ paused: false })).json.state, "active");
   assert.equal((await node.turn()).taken, 1);
+  const { json } = await api.call("GET", `/api/v1/conversations/${world.conversationId}`, { key: ours.key });
+  assert.deepEqual(json.headroom, { sendsNow: 44, nextAt: null });
   for (const bad of [{ messagesPerSecond: 0 }, { messagesPerSecond: 1_001 }, { paused: "no" }])
     assert.equal((await change(bad)).status, 400);
   assert.equal((await api.call("PATCH", path, { key: await keyWith("send"), body: { paused: true } })).status, 403);
-  const { json } = await api.call("GET", `/api/v1/conversations/${world.conversationId}`, { key: ours.key });
-  assert.deepEqual(json.headroom, { sendsNow: 44, nextAt: null });
 });
 
 test("a customer learns that his message was read, and that somebody is writing; what Meta refuses is a conflict", async () => {
@@ -328,6 +335,7 @@ test("in Meta's shape our own refusals wear Meta's codes: closed window, bad key
 });
 
 test("in Meta's shape a message that is not sent in time is answered with our id, under which its fate is found", async () => {
+  answerMsMax = 500;
   const answer = await inMetasShape(metaText);
   const id: string = answer.json.messages[0].id;
   assert.equal((await api.call("GET", `/api/v1/messages/${id}`, { key: ours.key })).json.status, "pending");
@@ -345,6 +353,7 @@ test("in Meta's shape what goes wrong on our side is told in Meta's words, too",
 });
 
 test("in Meta's shape a message that is queued is never answered with an error because its outcome cannot be read: the caller would send it once more", async () => {
+  answerMsMax = 500;
   let taken: Promise<unknown> = Promise.resolve();
   wake = () => {
     taken = owner.pool.query(`revoke select on whatsapp_messages from kesher_app`);

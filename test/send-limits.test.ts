@@ -68,6 +68,8 @@ test("For a number's pace a claim is tried again after sendPaceMsMax at the late
   await slow.sendToNew(2);
   const node = handSender(rig, scriptedGraph());
   assert.equal((await node.turn()).taken, 1);
+  // The machine may pause for longer than the second that was paid for.
+  await rig.sql(`update whatsapp_send_lanes set paid_until = paid_until + interval '1 hour' where connection_id = $1`, [slow.number.id]);
   assert.equal(await node.sender.claimOnce(), limits.sendPaceMsMax);
   // What is first waits for its customer's pace: others may be behind it, at once.
   await rig.sql(`insert into whatsapp_send_pairs (tenant_id, conversation_id, paid_until)
@@ -96,11 +98,13 @@ test("A number whose requests are not answered has ever fewer places, never fewe
 test("A sender lives for so long after its last beat", async () => {
   const node = handSender(rig, scriptedGraph());
   await rig.sql(`delete from whatsapp_send_nodes`);
+  const timeOf = async (text: string): Promise<number> =>
+    (await rig.sql<{ ms: number }>(`select (extract(epoch from at) * 1000)::float8 as ms from (${text}) as t (at)`))[0]?.ms ?? 0;
+  const beforeMs = await timeOf(`select clock_timestamp()`);
   await node.sender.beatOnce();
-  const [row] = await rig.sql<{ ms: number }>(
-    `select (extract(epoch from alive_until - clock_timestamp()) * 1000)::int as ms from whatsapp_send_nodes`,
-  );
-  assert.ok(row !== undefined && row.ms <= limits.sendNodeAliveMs && row.ms > limits.sendNodeAliveMs - 5_000, `${row?.ms}`);
+  const afterMs = await timeOf(`select clock_timestamp()`);
+  const beatMs = (await timeOf(`select alive_until from whatsapp_send_nodes`)) - limits.sendNodeAliveMs;
+  assert.ok(beatMs >= beforeMs - 1 && beatMs <= afterMs + 1, `${beatMs - beforeMs} ms after it began`);
 });
 
 test("One look at the timers moves sendTimersMax messages, and the next one the rest", async () => {

@@ -28,7 +28,7 @@ test("A number is connected through Meta's dialogue", async (t) => {
   program.spawn();
   // How fast it starts is another test's matter (I12).
   await program.ready(120_000);
-  await until("the inbox is built and served", 60_000, async () => (await fetch(`${program.url}/`)).status === 200);
+  await until("the inbox is built and served", 180_000, async () => (await fetch(`${program.url}/`)).status === 200);
   const browser = await openBrowser(t);
   const { page, context, troubles } = await openPage(browser, program.url, { language: "en" });
   page.setDefaultTimeout(waitMs);
@@ -98,9 +98,12 @@ test("A number is connected through Meta's dialogue", async (t) => {
     play = (query) => goBack(query, { error: "access_denied" });
     await openDialogue(page, program);
     await page.getByText("Meta’s window was closed before the end.").waitFor();
-    play = () => "close()";
+    play = () => "";
+    const opened = context.waitForEvent("page", { timeout: waitMs });
     await page.getByRole("button", { name: "Open Meta’s window" }).click();
     await page.getByText("Go on in Meta’s window").waitFor();
+    // Only now: by itself it might be gone before anybody has looked.
+    await (await opened).close();
     await page.getByText("Meta’s window was closed before the end.").waitFor();
     play = (query) => goBack(query, { code: "no-code" });
     await page.getByRole("button", { name: "Open Meta’s window" }).click();

@@ -12,7 +12,7 @@ type Scope = { after(fn: () => Promise<void>): void };
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers whose shape they are about to assert.
 type Json = any;
 
-export const waitMs = 20_000;
+export const waitMs = 60_000;
 
 export type BrowserSandbox = {
   program: Program;

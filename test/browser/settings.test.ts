@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
+import { until } from "../support/program.ts";
 import { openBrowser, openPage } from "./browser.ts";
 import { ask, control, startBrowserSandbox, waitMs } from "./sandbox.ts";
 
@@ -88,7 +89,7 @@ test("Settings: the business, its people and keys, one's own account, privacy, a
     await maya.getByRole("combobox").selectOption("viewer");
     await dialog.getByRole("button", { name: "שינוי התפקיד" }).click();
     await page.getByText("התפקיד שונה").waitFor();
-    assert.equal(await maya.getByRole("combobox").inputValue(), "viewer");
+    await until("her role is shown", waitMs, async () => (await maya.getByRole("combobox").inputValue()) === "viewer");
     await maya.getByRole("button", { name: /^עוד על/ }).click();
     await page.getByRole("menuitem", { name: "הסרה מהעסק" }).click();
     await dialog.getByRole("button", { name: "הסרה מהעסק" }).click();
@@ -140,7 +141,7 @@ test("Settings: the business, its people and keys, one's own account, privacy, a
       await question.getByRole("button", { name: "מחיקה לתמיד" }).click();
       // The conversation goes from the screen, and with it the dialog.
       await page.getByText("השיחה נמחקה לצמיתות").waitFor();
-      assert.equal(await dialog.count(), 0);
+      await until("the dialog is gone", waitMs, async () => (await dialog.count()) === 0);
       assert.deepEqual((await ask(page, "GET", "/api/v1/conversations")).data, []);
 
       await open("privacy");

@@ -20,6 +20,7 @@ export type TestDatabase = {
 /** What `t` of a test is, and `{ after }` of `node:test` for a whole file. */
 type Scope = { after(fn: () => Promise<void>): void };
 
+const sessionMsMax = 60_000;
 let own: Promise<TestServer> | null = null;
 
 export async function withDatabase(t: Scope): Promise<TestDatabase> {
@@ -56,6 +57,8 @@ export async function withDatabase(t: Scope): Promise<TestDatabase> {
         onError: () => undefined,
         ...options,
       });
+      // Whoever waits for one of the few sessions may do so for as long as a slow disk or a pause of the machine takes.
+      db.pool.options.connectionTimeoutMillis = sessionMsMax;
       pools.add(db);
       return db;
     },

@@ -42,7 +42,7 @@ export async function startNewcomer(t: Scope): Promise<Newcomer> {
     const before = program.output.length;
     await program.start();
     const said = (): string => program.output.slice(before);
-    await until("the console shows the link", 10_000, () => /sign in: \S+\n/.test(said()));
+    await until("the console shows the link", 60_000, () => /sign in: \S+\n/.test(said()));
     const link = /sign in: (\S+)\n/.exec(said())?.[1] ?? assert.fail("no link");
     const answer = await fetch(link, { redirect: "manual" });
     cookie = (answer.headers.get("set-cookie") ?? "").split(";", 1)[0] ?? "";

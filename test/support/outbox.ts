@@ -94,6 +94,8 @@ export function outboxOf(rig: Rig, number: Connected) {
       const phones = Array.from({ length: count }, () => randomDigits());
       await rig.receive(bodyOf(...phones.map((phone) => message(number, { phone }, `wamid.${phone}`, Date.now()))));
       await rig.drain();
+      // As a program does when its tables have grown; without it each look at a conversation reads all of them.
+      await rig.sql(`analyze whatsapp_contacts, whatsapp_contact_addresses, whatsapp_conversations, whatsapp_messages`);
       const rows = await rig.sql<{ id: string }>(`select id from whatsapp_conversations where reply_phone = any ($1)`, [phones]);
       const wishOf = (conversationId: string, index: number) => ({
         conversationId,

@@ -1,6 +1,7 @@
 /** The program as a real child process, `node src/index.ts` in live mode, for tests that kill, freeze and restart it. */
 import assert from "node:assert/strict";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdtemp, realpath, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -271,13 +272,18 @@ export async function until(what: string, msMax: number, check: () => boolean | 
   return performance.now() - began;
 }
 
+/** Below those that the system gives to whoever wants any: while a program is down, nobody else comes to its port. */
+const ports = { from: 20_000, to: 32_000 };
+
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  assert(address !== null && typeof address === "object");
-  return address.port;
+  for (;;) {
+    const port = randomInt(ports.from, ports.to);
+    const server = createServer();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    if (!(await promise)) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { Agent, createServer as createHttpServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, createServer, type AddressInfo, type NetConnectOpts, type Socket } from "node:net";
+import { limits } from "../../src/limits.ts";
 
 type Scope = { after(fn: () => Promise<void>): void };
 
@@ -75,6 +76,7 @@ export async function startTcpProxy(t: Scope, target: NetConnectOpts): Promise<T
 export async function startHttpProxy(t: Scope, nodes: readonly { url: string }[]): Promise<{ url: string }> {
   const agent = new Agent({ keepAlive: true });
   const ready = new Map(nodes.map((node) => [node.url, false]));
+  let lookedAt = Number.NEGATIVE_INFINITY;
   const look = async (): Promise<void> => {
     await Promise.all(
       nodes.map(async ({ url }) => {
@@ -82,6 +84,7 @@ export async function startHttpProxy(t: Scope, nodes: readonly { url: string }[]
         ready.set(url, answer?.ok ?? false);
       }),
     );
+    lookedAt = performance.now();
   };
   await look();
   const looking = setInterval(() => void look(), 100);
@@ -89,6 +92,8 @@ export async function startHttpProxy(t: Scope, nodes: readonly { url: string }[]
   const forward = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const pieces: Buffer[] = [];
     for await (const piece of incoming as AsyncIterable<Buffer>) pieces.push(piece);
+    // After a pause of this machine what it saw last may be older than the grace of a node that stops.
+    if (performance.now() - lookedAt > limits.drainGraceMs / 2) await look();
     const able = nodes.filter(({ url }) => ready.get(url) === true);
     turn += 1;
     const order = [...able.slice(turn % Math.max(1, able.length)), ...able, ...nodes];

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-const answerMsMax = 10_000;
+const answerMsMax = 60_000;
 
 export type RawAnswer = { status: number; headers: Headers; body: string };
 

@@ -27,6 +27,8 @@ export function handSender(rig: Rig, graph: GraphClient, more: Partial<SenderOpt
     prepare: createPrepareBody(() => Promise.resolve({ kind: "not_ready", afterMs: 0 })),
     answers,
     nowMs: () => Date.now(),
+    // A machine that pauses between a claim and its requests must not change what a test sees.
+    startMsMax: Number.POSITIVE_INFINITY,
     random: () => 0,
     failpoint: () => undefined,
     onActivity: () => undefined,
