@@ -5,6 +5,7 @@ import { tenantScope } from "../src/core/scope.ts";
 import { eraseContact } from "../src/services/privacy/erase.ts";
 import { bodyOf, echo, message, status, type Fields } from "./support/bodies.ts";
 import { makeErasureWorld, makePerson } from "./support/erasure-world.ts";
+import { countStatements, turnUntil } from "./support/held-time.ts";
 import { grepAll, privacyOf } from "./support/privacy.ts";
 import { readStats } from "./support/privacy-stats.ts";
 import { startRig } from "./support/worker.ts";
@@ -57,7 +58,9 @@ test("While the path in stores the person's messages, an erasure leaves nothing 
   assert.equal(stats.updates, stats.stored + stats.parked + stats.duplicates + stats.suppressed);
 });
 
-test("A batch that was under way when the erasure began is waited for: what it stores goes, too, and it brings nobody back", async () => {
+test("A batch that was under way when the erasure began is waited for: what it stores goes, too, and it brings nobody back", async (t) => {
+  const asked = countStatements(t);
+  const looks = (): number => asked("privacy_wait.under_way");
   const tenantId = await rig.tenant();
   const number = await rig.connect(tenantId);
   const person = makePerson("b");
@@ -75,6 +78,7 @@ test("A batch that was under way when the erasure began is waited for: what it s
   let between: Paused | null = null;
   let facts: Paused | null = null;
   const steps: string[] = [];
+  let isLate = false;
   const all = [before];
   const { hasher } = privacy.deps;
   const erasing = eraseContact(
@@ -97,9 +101,17 @@ test("A batch that was under way when the erasure began is waited for: what it s
           facts = await pausedTurn("whatsapp-statuses", bodyOf(status(number, `${first}.echo`, "read", seconds(6_000), {})));
           all.push(facts);
         }
-        // As late as can be; or soon, for an erasure that waits.
-        if (step === "exports") for (const paused of all) await paused.finish();
-        else if (step === "announce" || step === "marks") for (const { go } of all) setTimeout(go, 400);
+        // As late as can be; or as soon as the erasure has looked a second time, and so waits.
+        if (step === "exports") {
+          isLate = true;
+          for (const paused of all) await paused.finish();
+        } else if (step === "announce" || step === "marks") {
+          const before = looks();
+          void turnUntil(() => isLate || looks() >= before + 2, `the erasure waits after ${step}`).then(() => {
+            for (const { go } of all) go();
+            return undefined;
+          });
+        }
       },
     },
     tenantScope(tenantId),
